@@ -1,0 +1,1 @@
+"""What crosses a wall between services: events, one module per owning domain, and the topic registry."""
