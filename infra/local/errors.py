@@ -1,0 +1,5 @@
+"""The one error that the local platform shows to a person."""
+
+
+class LocalError(Exception):
+    """Something on this machine stops the platform. The message is one sentence that says what to do."""
