@@ -31,12 +31,16 @@ class Event(Model):
 
     A subclass names its CloudEvents type: ``class CityRegistered(Event, type="eu.mission.….v1")``. A superseded
     version stays as a class of its own and overrides :meth:`upcast`; only the newest version is published.
+    ``aggregate`` names the field that holds the aggregate's id, which is the event's subject and its record's key.
     """
 
     type: ClassVar[str] = ""
+    aggregate_field: ClassVar[str] = ""
 
-    def __init_subclass__(cls, *, type: str = "", **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, type: str = "", aggregate: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if aggregate:
+            cls.aggregate_field = aggregate
         if not type:
             return
         if not TYPE_PATTERN.match(type):
@@ -45,6 +49,11 @@ class Event(Model):
             raise ValueError(f"event type {type!r} is declared twice")
         cls.type = type
         EVENT_TYPES[type] = cls
+
+    @property
+    def aggregate_id(self) -> str:
+        """The id of the aggregate that the event tells of."""
+        return str(getattr(self, self.aggregate_field))
 
     def upcast(self) -> "Event":
         """The same fact in the newest version of its type; the newest version returns itself."""

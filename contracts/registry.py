@@ -5,11 +5,12 @@ access rules from it, services subscribe by it, AsyncAPI is generated from it, a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from contracts import catalogue, cohort_selection, events_calendar, national_platforms, notification, registration
 from contracts.envelope import Event
 
 SERVICES: Final = ("registration", "catalogue", "cohort-selection", "events-calendar", "notification", "gateway")
@@ -17,6 +18,9 @@ SERVICES: Final = ("registration", "catalogue", "cohort-selection", "events-cale
 
 OPERATOR: Final = "operator"
 """Principal of the command line: it may administer, replay dead letters and maintain the platforms' directory."""
+
+PLATFORM_PRINCIPAL: Final = "platform-{platform}"
+"""Principal of a national platform, as a template."""
 
 MAX_MESSAGE_BYTES: Final = 512 * 1024
 """Largest record on a domain topic; the same limit holds in the outbox, the producer and the broker."""
@@ -63,6 +67,16 @@ class Topic:
         """The concrete topic name for a national platform, such as ``se-viable-cities``."""
         return self.name.format(platform=platform)
 
+    def instance(self, platform: str) -> "Topic":
+        """This entry for one national platform: name and principals with the platform's id in place."""
+        return replace(
+            self,
+            name=self.for_platform(platform),
+            owner=self.owner.format(platform=platform),
+            readers={reader.format(platform=platform): events for reader, events in self.readers.items()},
+            writers=tuple(writer.format(platform=platform) for writer in self.writers),
+        )
+
     def config(self) -> dict[str, str]:
         """The broker's topic configuration, as strings."""
         retention = -1 if self.retention is None else int(self.retention.total_seconds() * 1000)
@@ -84,7 +98,319 @@ def replays(service: str) -> str:
     return f"{service}.replays"
 
 
-DOMAIN_TOPICS: tuple[Topic, ...] = ()
+CITY_FACTS: Final = (
+    registration.CityRegistered,
+    registration.CityPublished,
+    registration.CityProfileChanged,
+    registration.CityCommitmentChanged,
+    registration.CityStatusesChanged,
+    registration.CityMerged,
+)
+MEMBERSHIP_FACTS: Final = (
+    registration.MembershipInvited,
+    registration.MembershipRequested,
+    registration.MembershipApproved,
+    registration.MembershipRefused,
+    registration.MembershipSuspended,
+    registration.MembershipEnded,
+)
+IDENTITY_ENDS: Final = (registration.PersonMerged, registration.PersonErased)
+PARTICIPATION_FACTS: Final = (
+    cohort_selection.ParticipationOffered,
+    cohort_selection.ParticipationAccepted,
+    cohort_selection.ParticipationDeclined,
+    cohort_selection.ParticipationWithdrawn,
+    cohort_selection.ParticipationReplaced,
+    cohort_selection.ParticipationCompleted,
+    cohort_selection.PlaceGranted,
+    cohort_selection.PlaceReleased,
+)
+SESSION_FACTS: Final = (
+    events_calendar.SessionScheduled,
+    events_calendar.SessionChanged,
+    events_calendar.SessionCancelled,
+)
+BOOKING_FACTS: Final = (
+    events_calendar.BookingHeld,
+    events_calendar.BookingConfirmed,
+    events_calendar.BookingWaitlisted,
+    events_calendar.BookingOffered,
+    events_calendar.BookingCancelled,
+    events_calendar.BookingAttended,
+    events_calendar.BookingMissed,
+    events_calendar.BookingReassigned,
+)
+
+ERASABLE: Final = {
+    "max.compaction.lag.ms": str(24 * 3600 * 1000),
+    "delete.retention.ms": str(7 * 24 * 3600 * 1000),
+}
+"""Compacted personal topics: what is erased is gone from the log after a day, and a reader has a week to see it."""
+
+DOMAIN_TOPICS: tuple[Topic, ...] = (
+    Topic(
+        name="registration.cities",
+        owner="registration",
+        description="Cities: declared, public, changed, merged, and their steps through onboarding. Key: city.",
+        events=(*CITY_FACTS, registration.OnboardingStepCompleted),
+        readers={
+            "catalogue": (registration.CityMerged,),
+            "cohort-selection": CITY_FACTS,
+            "events-calendar": (
+                registration.CityRegistered,
+                registration.CityPublished,
+                registration.CityProfileChanged,
+                registration.CityStatusesChanged,
+                registration.CityMerged,
+            ),
+            "notification": (
+                registration.CityRegistered,
+                registration.CityPublished,
+                registration.CityProfileChanged,
+                registration.CityMerged,
+                registration.OnboardingStepCompleted,
+            ),
+        },
+    ),
+    Topic(
+        name="registration.people",
+        owner="registration",
+        description="The only place for people's data, and for cities' shared mailboxes. Key: person or city.",
+        events=(registration.PersonRecorded, registration.MailboxRecorded),
+        readers={"notification": (registration.PersonRecorded, registration.MailboxRecorded)},
+        cleanup=Cleanup.COMPACT,
+        extra_config=ERASABLE,
+        personal=True,
+    ),
+    Topic(
+        name="registration.accounts",
+        owner="registration",
+        description="Accounts opened, verified, linked with guests, merged and erased; ids only. Key: person.",
+        events=(
+            registration.AccountOpened,
+            registration.MailVerified,
+            registration.GuestLinked,
+            *IDENTITY_ENDS,
+        ),
+        readers={
+            "catalogue": IDENTITY_ENDS,
+            "cohort-selection": IDENTITY_ENDS,
+            "events-calendar": (registration.GuestLinked, *IDENTITY_ENDS),
+            "notification": (registration.AccountOpened, registration.GuestLinked, *IDENTITY_ENDS),
+        },
+    ),
+    Topic(
+        name="registration.memberships",
+        owner="registration",
+        description="Who speaks for which city. Key: membership.",
+        events=MEMBERSHIP_FACTS,
+        readers={"notification": MEMBERSHIP_FACTS},
+    ),
+    Topic(
+        name="registration.grants",
+        owner="registration",
+        description="Roles given to people and taken back. Key: grant.",
+        events=(registration.GrantGiven, registration.GrantRevoked),
+        readers={"notification": (registration.GrantGiven, registration.GrantRevoked)},
+    ),
+    Topic(
+        name="registration.countries",
+        owner="registration",
+        description="Countries with their status and since when. Key: country.",
+        events=(registration.CountryRecorded,),
+        readers={"cohort-selection": (registration.CountryRecorded,)},
+    ),
+    Topic(
+        name="registration.signing-keys",
+        owner="registration",
+        description="Public keys of access tokens. Key: key id; a tombstone withdraws a key.",
+        events=(registration.SigningKeyPublished,),
+        readers={service: (registration.SigningKeyPublished,) for service in SERVICES},
+        partitions=1,
+        cleanup=Cleanup.COMPACT,
+    ),
+    Topic(
+        name="registration.links",
+        owner="registration",
+        description="One-time links to be mailed: secrets, kept for a day. Key: link.",
+        events=(registration.LinkIssued,),
+        readers={"notification": (registration.LinkIssued,)},
+        writers=("cohort-selection", "events-calendar"),
+        retention=timedelta(days=1),
+        extra_config={"segment.ms": str(3600 * 1000)},
+        personal=True,
+    ),
+    Topic(
+        name="city.tasks",
+        owner="registration",
+        description="What a city has to do next, opened and closed by the service that knows. Key: task.",
+        events=(registration.TaskOpened, registration.TaskClosed),
+        readers={
+            "registration": (registration.TaskOpened, registration.TaskClosed),
+            "notification": (registration.TaskOpened, registration.TaskClosed),
+        },
+        writers=("cohort-selection", "events-calendar"),
+    ),
+    Topic(
+        name="catalogue.entries",
+        owner="catalogue",
+        description="Catalogue entries from draft to withdrawal. Key: entry.",
+        events=(
+            catalogue.EntryDrafted,
+            catalogue.EntrySubmitted,
+            catalogue.EntryPublished,
+            catalogue.EntryWithdrawn,
+        ),
+    ),
+    Topic(
+        name="selection.calls",
+        owner="cohort-selection",
+        description="Calls with the rules that they are decided by, their phases, and hosts' lists. Key: call or host.",
+        events=(
+            cohort_selection.CallPublished,
+            cohort_selection.CallAmended,
+            cohort_selection.CallPhaseChanged,
+            cohort_selection.HostPreferencesRecorded,
+        ),
+        readers={
+            "notification": (
+                cohort_selection.CallPublished,
+                cohort_selection.CallAmended,
+                cohort_selection.CallPhaseChanged,
+            )
+        },
+    ),
+    Topic(
+        name="selection.applications",
+        owner="cohort-selection",
+        description="Applications, refusals, scores and results; no free text. Key: application or review.",
+        events=(
+            cohort_selection.ApplicationSubmitted,
+            cohort_selection.ApplicationRefused,
+            cohort_selection.ApplicationWithdrawn,
+            cohort_selection.ApplicationDecided,
+            cohort_selection.ReviewRecorded,
+        ),
+        readers={
+            "notification": (
+                cohort_selection.ApplicationSubmitted,
+                cohort_selection.ApplicationRefused,
+                cohort_selection.ApplicationWithdrawn,
+                cohort_selection.ApplicationDecided,
+            )
+        },
+    ),
+    Topic(
+        name="selection.decisions",
+        owner="cohort-selection",
+        description="Decisions from computed to published or superseded. Key: decision.",
+        events=(
+            cohort_selection.DecisionComputed,
+            cohort_selection.DecisionProposed,
+            cohort_selection.DecisionApproved,
+            cohort_selection.DecisionPublished,
+            cohort_selection.DecisionSuperseded,
+        ),
+        readers={"notification": (cohort_selection.DecisionPublished,)},
+    ),
+    Topic(
+        name="selection.participations",
+        owner="cohort-selection",
+        description="Places offered, accepted, declined and so on, and what may be booked by them. Key: participation.",
+        events=PARTICIPATION_FACTS,
+        readers={
+            "events-calendar": (cohort_selection.PlaceGranted, cohort_selection.PlaceReleased),
+            "notification": PARTICIPATION_FACTS,
+        },
+    ),
+    Topic(
+        name="calendar.events",
+        owner="events-calendar",
+        description="Public events of national platforms and our own. Key: event.",
+        events=(
+            events_calendar.EventPublished,
+            events_calendar.EventCancelled,
+            events_calendar.EventWithdrawn,
+        ),
+    ),
+    Topic(
+        name="calendar.sessions",
+        owner="events-calendar",
+        description="Our own sessions. Key: session.",
+        events=SESSION_FACTS,
+        readers={"notification": SESSION_FACTS},
+    ),
+    Topic(
+        name="calendar.bookings",
+        owner="events-calendar",
+        description="Bookings of sessions by persons and guests. Key: booking.",
+        events=BOOKING_FACTS,
+        readers={
+            "registration": (
+                events_calendar.BookingConfirmed,
+                events_calendar.BookingCancelled,
+                events_calendar.BookingAttended,
+                events_calendar.BookingMissed,
+                events_calendar.BookingReassigned,
+            ),
+            "notification": BOOKING_FACTS,
+        },
+    ),
+    Topic(
+        name="calendar.guests",
+        owner="events-calendar",
+        description="People who book without an account. Key: guest; a tombstone erases.",
+        events=(events_calendar.GuestRecorded,),
+        readers={
+            "registration": (events_calendar.GuestRecorded,),
+            "notification": (events_calendar.GuestRecorded,),
+        },
+        cleanup=Cleanup.COMPACT,
+        extra_config=ERASABLE,
+        personal=True,
+    ),
+    Topic(
+        name="notification.messages",
+        owner="notification",
+        description="What people are told and what became of it, without text and addresses. Key: message.",
+        events=(notification.MessageCreated, notification.DeliveryStateChanged),
+    ),
+    Topic(
+        name="national-platforms.directory",
+        owner=OPERATOR,
+        description="The national platforms that may send, maintained by operators. Key: platform.",
+        events=(national_platforms.PlatformListed,),
+        readers={
+            "catalogue": (national_platforms.PlatformListed,),
+            "events-calendar": (national_platforms.PlatformListed,),
+        },
+        partitions=1,
+        cleanup=Cleanup.COMPACT,
+    ),
+    Topic(
+        name="national-platforms.{platform}.events",
+        owner=PLATFORM_PRINCIPAL,
+        description="What a national platform sends: outside data, judged by the calendar and answered with receipts.",
+        events=tuple(national_platforms.PLATFORM_TYPES.values()),
+        readers={"events-calendar": ()},
+        partitions=1,
+        retention=timedelta(days=90),
+        # Attributes travel beside the data, and the broker counts a batch's overhead too.
+        max_message_bytes=national_platforms.MAX_MESSAGE_BYTES + 8 * 1024,
+        extra_config={"message.timestamp.type": "LogAppendTime"},
+        personal=True,
+    ),
+    Topic(
+        name="national-platforms.{platform}.receipts",
+        owner="events-calendar",
+        description="The answer to each message of a national platform. Key: the message's offset.",
+        events=(national_platforms.ReceiptIssued,),
+        readers={PLATFORM_PRINCIPAL: (national_platforms.ReceiptIssued,)},
+        partitions=1,
+        retention=timedelta(days=90),
+    ),
+)
+"""Reserved and not made: ``national-platforms.{platform}.resources``, for services and publications."""
 
 SERVICE_TOPICS: tuple[Topic, ...] = tuple(
     topic
@@ -121,6 +447,14 @@ def topic_of(event: type[Event]) -> Topic:
         if event in topic.events:
             return topic
     raise KeyError(f"{event.__name__} ({event.type}) is on no topic: list it in contracts/registry.py")
+
+
+def topic(name: str) -> Topic:
+    """A topic by its name (templates by their template). Raises :class:`KeyError` for a name that is not listed."""
+    for entry in TOPICS:
+        if entry.name == name:
+            return entry
+    raise KeyError(f"{name} is not in contracts/registry.py")
 
 
 def read_by(service: str) -> Iterator[Topic]:
