@@ -1,0 +1,560 @@
+"""Brings records from topics to a service's inbox: each event's effect once, in order per aggregate, none lost.
+
+Batches are the normal case: one transaction reads which events are known, applies the others and writes down, per
+(topic, aggregate), the last applied version and ordinal. What cannot be applied is set aside alone:
+
+- the database is away: the same batch is tried again without limit, with backoff, while heartbeats go on;
+- an event refers to something unknown here: it is parked, and so are the later events of its aggregate;
+- an event is bad: the batch is halved until it stands alone, it becomes a dead letter, and the later events of its
+  aggregate are parked behind it until an operator replays it;
+- an event's version is newer than this code: its partition stops and says so.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import KafkaAckableMessage
+from faststream.kafka.subscriber.usecase import BatchSubscriber
+from opentelemetry import propagate, trace
+from prometheus_client import Counter, Gauge
+from pymongo import ASCENDING, IndexModel, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+
+from contracts import registry
+from contracts.envelope import EVENT_TYPES, Attributes, Envelope, Event, UnknownVersion, decode, name_and_version
+from shared import context, dead_letters, outbox
+from shared.dead_letters import Origin
+from shared.inbox import Handler, Inbox, RawHandler, RawRecord
+from shared.problems import NotYetKnown
+from shared.store import Collection, Document, Store, Transaction, is_outage
+
+MAX_RECORDS = 500
+STALLED_SECONDS = 30.0
+MONITOR_SECONDS = 5.0
+NEVER_LEAVE_MS = 2**31 - 1
+
+APPLIED = Counter("mission_events_applied_total", "Events whose effect was committed", ["topic"])
+REPEATED = Counter("mission_events_repeated_total", "Events that were known already", ["topic"])
+DEAD = Counter("mission_dead_letters_total", "Records that could not be applied", ["topic", "reason"])
+PARKED = Gauge("mission_events_parked", "Events that wait for another one")
+LAG = Gauge("mission_consumer_lag", "Records not yet applied", ["topic"])
+STOPPED = Gauge("mission_partitions_stopped", "Partitions that wait for a newer release of this service")
+
+log = structlog.get_logger()
+tracer = trace.get_tracer("mission")
+
+
+class State(Document):
+    """How far the events of one aggregate on one topic are applied, and whether later ones must wait."""
+
+    ordinal: int = -1
+    waiting: int = 0
+    blocked_by: str | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether later events of the aggregate have to be parked: behind a dead letter, or behind parked ones."""
+        return self.blocked_by is not None or self.waiting > 0
+
+
+class Parked(Document):
+    """A record that waits: for ``waiting_for`` (an aggregate's id), or behind another one of its aggregate."""
+
+    state: str
+    waiting_for: str | None = None
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+    timestamp_ms: int
+
+
+STATES = Collection("inbox", State)
+WAITING = Collection(
+    "parked",
+    Parked,
+    indexes=[IndexModel([("state", ASCENDING), ("_id", ASCENDING)]), IndexModel([("waiting_for", ASCENDING)])],
+)
+COLLECTIONS = (STATES, WAITING)
+
+
+@dataclass(slots=True)
+class Item:
+    """A record as this service sees it. Neither handler nor error: it is none of its business."""
+
+    origin: Origin
+    key: str
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+    timestamp_ms: int
+    aggregate: str = ""
+    version: int = 0
+    ordinal: int = 0
+    envelope: Envelope | None = None
+    handler: Handler | None = None
+    raw_handler: RawHandler | None = None
+    error: Exception | None = None
+    attempt: int = 0
+
+    @property
+    def state(self) -> str:
+        """Id of the :class:`State` that tells whether this record is known."""
+        return f"{self.origin.topic} {self.aggregate}"
+
+    @property
+    def by_place(self) -> bool:
+        """Whether the record is known by its offset alone: outside data, or attributes that cannot be read."""
+        return self.raw_handler is not None or (self.envelope is None and self.aggregate.startswith("unreadable/"))
+
+    @property
+    def parked_id(self) -> str:
+        """Id of the record while it is parked; sorts by version within its aggregate."""
+        return f"{self.state} {self.version:012d} {self.ordinal:04d}"
+
+    @property
+    def concerns_us(self) -> bool:
+        """Whether there is anything to do."""
+        return self.handler is not None or self.raw_handler is not None or self.error is not None
+
+
+class LongPollingSubscriber(BatchSubscriber):
+    """Waits at the broker for records; FastStream's own sleeps after each empty poll, which costs latency and time."""
+
+    __slots__ = ()
+
+    async def get_msg(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
+        batches = await consumer.getmany(timeout_ms=1000, max_records=self.max_records)
+        return tuple(record for records in batches.values() for record in records)
+
+
+async def keep_raw(message: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
+    """A parser that cannot fail: FastStream's own drops records with null or non-UTF-8 headers without a trace."""
+    return KafkaAckableMessage(body=b"", raw_message=message, consumer=_NO_CONSUMER)
+
+
+class _NoConsumer:
+    """Offsets are committed by :class:`Consumer` alone."""
+
+    async def commit(self) -> None:
+        raise AssertionError("offsets are committed by shared.consumer")
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        raise AssertionError("offsets are moved by shared.consumer")
+
+
+_NO_CONSUMER = _NoConsumer()
+
+
+async def keep_undecoded(message: KafkaMessage) -> bytes:
+    """A decoder that leaves the records as they are."""
+    return b""
+
+
+class Consumer:
+    """One FastStream subscriber of a service and the loop that applies what it reads.
+
+    ``topics`` are registry entries that the service reads; templates and plain topics are not mixed in one consumer.
+    """
+
+    def __init__(self, inbox: Inbox, store: Store, topics: Sequence[registry.Topic], name: str, instance: str) -> None:
+        self._inbox = inbox
+        self._store = store
+        self._topics = topics
+        self._service = inbox.service
+        self.group = f"{inbox.service}.{name}"
+        self._instance = f"{self.group}.{instance}"
+        self._reads = {t.name: {name_and_version(e.type)[0] for e in t.readers[self._service]} for t in topics}
+        self._raw = [(_regex(name), handler) for name, handler in inbox.raw.items()]
+        self._stopping = False
+        self._monitor: asyncio.Task[None] | None = None
+        self._subscriber: BatchSubscriber | None = None
+        self._positions: dict[TopicPartition, int] = {}
+        self._lagging_since: float | None = None
+        self._busy_since: float | None = None
+        self._any_parked = True
+        self.outage: str | None = None
+        self.stopped: dict[TopicPartition, str] = {}
+
+    def subscribe(self, broker: KafkaBroker) -> None:
+        """Declares the subscriber on the broker, which is started afterwards."""
+        templates = [_regex(topic.name).pattern for topic in self._topics if topic.template]
+        names = [topic.name for topic in self._topics if not topic.template]
+        subscriber = broker.subscriber(
+            *names,
+            pattern="|".join(templates) or None,
+            batch=True,
+            max_records=MAX_RECORDS,
+            group_id=self.group,
+            group_instance_id=self._instance,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            parser=keep_raw,
+            decoder=keep_undecoded,
+            fetch_max_wait_ms=2000,
+            session_timeout_ms=6000,
+            heartbeat_interval_ms=2000,
+            rebalance_timeout_ms=30_000,
+            # A long outage must not throw this consumer out of its group; a hanging one is found by `alive`.
+            max_poll_interval_ms=NEVER_LEAVE_MS,
+        )
+        assert isinstance(subscriber, BatchSubscriber)
+        subscriber.__class__ = LongPollingSubscriber
+        subscriber(self._consume)
+        self._subscriber = subscriber
+
+    def start(self) -> None:
+        """Begins to watch progress; the subscriber itself is started with its broker."""
+        self._monitor = asyncio.create_task(self._watch(), name=f"{self.group}-monitor")
+
+    async def stop(self) -> None:
+        """Makes the loop give up retries, so that the broker can stop."""
+        self._stopping = True
+        if self._monitor is not None:
+            self._monitor.cancel()
+            await asyncio.gather(self._monitor, return_exceptions=True)
+
+    def alive(self) -> str | None:
+        """None while the consumer makes progress; otherwise what is wrong. An outage elsewhere is not its fault."""
+        now = time.monotonic()
+        if self._subscriber is not None and any(task.done() for task in self._subscriber.tasks):
+            return f"{self.group}: the consumer's loop has ended"
+        if self.outage is not None:
+            return None
+        if self._busy_since is not None and now - self._busy_since > 2 * STALLED_SECONDS:
+            return f"{self.group}: one batch has taken {now - self._busy_since:.0f} s"
+        if self._lagging_since is not None and now - self._lagging_since > STALLED_SECONDS:
+            return f"{self.group}: no progress for {now - self._lagging_since:.0f} s although there is lag"
+        return None
+
+    async def _consume(self, message: KafkaMessage) -> None:
+        assert self._subscriber is not None
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return
+        records = message.raw_message
+        assert isinstance(records, tuple)
+        items: list[Item] = []
+        ends: dict[TopicPartition, int] = {}
+        halted: set[TopicPartition] = set()
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            if partition in halted:
+                continue
+            item = self._read(_item(record))
+            if isinstance(item.error, UnknownVersion):
+                halted.add(partition)
+                self._halt(consumer, partition, record.offset, item.error)
+                continue
+            ends[partition] = record.offset + 1
+            if item.concerns_us:
+                items.append(item)
+        self._busy_since = time.monotonic()
+        applied = await self._until_applied(items) if items else set[str]()
+        await self._commit(consumer, ends)
+        self._busy_since = self._lagging_since = None
+        if applied and self._any_parked:
+            await self.take_up({"waiting_for": {"$in": sorted(applied)}})
+
+    def _read(self, item: Item) -> Item:
+        if item.origin.topic == registry.replays(self._service):
+            try:
+                origin, attempt, headers = dead_letters.origin_of(item.headers)
+            except (KeyError, ValueError) as error:
+                item.aggregate, item.error = f"replay/{item.origin}", error
+                return item
+            return self._read(replace(item, origin=origin, attempt=attempt, headers=headers))
+        for pattern, raw_handler in self._raw:
+            if pattern.fullmatch(item.origin.topic):
+                item.aggregate = f"{item.origin.topic}/{item.origin.partition}"
+                item.version, item.raw_handler = item.origin.offset + 1, raw_handler
+                return item
+        try:
+            attributes = Attributes.from_headers(item.headers)
+        except ValueError as error:
+            # Without version it is known by its place; its aggregate is the key.
+            item.aggregate, item.version = f"unreadable/{item.origin.partition}", item.origin.offset + 1
+            item.error = error
+            return item
+        item.aggregate, item.version, item.ordinal = attributes.subject, attributes.aggregateversion, attributes.ordinal
+        try:
+            item.handler, event = self._resolve(item.origin.topic, attributes.type, item.value)
+        except (ValueError, UnknownVersion) as error:
+            item.error = error
+        else:
+            item.envelope = Envelope(attributes, event)
+        return item
+
+    def _resolve(self, topic: str, event_type: str, value: bytes | None) -> tuple[Handler | None, Event | None]:
+        """The handler and the event for a type, no handler for what this service does not read."""
+        if name_and_version(event_type)[0] not in self._reads.get(topic, ()):
+            return None, None
+        if value is None:
+            return self._inbox.tombstones.get(EVENT_TYPES[event_type]), None
+        event = decode(event_type, value)
+        return self._inbox.handlers[type(event)], event
+
+    def _halt(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, error: Exception) -> None:
+        consumer.pause(partition)
+        consumer.seek(partition, offset)
+        if partition not in self.stopped:
+            self.stopped[partition] = str(error)
+            log.error("partition-stopped", topic=partition.topic, partition=partition.partition, reason=str(error))
+        STOPPED.set(len(self.stopped))
+
+    async def _until_applied(self, items: Sequence[Item]) -> set[str]:
+        backoff = 0.1
+        while True:
+            try:
+                applied = await self._apply(items)
+            except Exception as error:
+                if self._stopping:
+                    raise
+                if self.outage is None:
+                    log.warning("outage", group=self.group, error=repr(error))
+                self.outage = repr(error)
+                await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
+                backoff = min(backoff * 2, 2.0)
+            else:
+                if self.outage is not None:
+                    log.info("outage-over", group=self.group)
+                self.outage = None
+                return applied
+
+    async def _apply(self, items: Sequence[Item], attempt: int = 0) -> set[str]:
+        """Applies items in one transaction, or in halves when one of them is bad; returns the aggregates applied.
+
+        Raises only what trying again can heal.
+        """
+        try:
+            return await self._store.transaction(partial(self._apply_in, items))
+        except Exception as error:
+            if self._stopping or is_outage(error) or isinstance(error, OSError):
+                raise
+            if _is_duplicate(error) and attempt < 5:
+                # Another consumer works on the same events: start again, reading what it has written.
+                await asyncio.sleep(random.uniform(0, 0.05))
+                return await self._apply(items, attempt + 1)
+            if len(items) > 1:
+                middle = len(items) // 2
+                return await self._apply(items[:middle]) | await self._apply(items[middle:])
+            items[0].error = error
+            return await self._store.transaction(partial(self._apply_in, items))
+
+    async def _apply_in(self, items: Sequence[Item], tx: Transaction) -> set[str]:
+        known = await tx.find(STATES, {"_id": {"$in": list({item.state for item in items})}})
+        states = {state.id: state for state in known}
+        parked: set[str] = set()
+        if any(state.held for state in known):
+            ids = {"_id": {"$in": [item.parked_id for item in items]}}
+            parked = {row.id for row in await tx.find(WAITING, ids)}
+        changed: dict[str, State] = {}
+        applied: set[str] = set()
+        for item in items:
+            state = states.setdefault(item.state, State(id=item.state))
+            again = bool(item.attempt)
+            if self._is_known(item, state) or (item.parked_id in parked and not again):
+                REPEATED.labels(item.origin.topic).inc()
+                continue
+            if state.held and not again:
+                self._park(tx, item, state, None)
+            elif isinstance(item.error, NotYetKnown):
+                self._park(tx, item, state, item.error.id)
+            elif item.error is not None:
+                self._bury(tx, item, state, item.error)
+            else:
+                before = tx.writes
+                try:
+                    await self._handle(tx, item)
+                except NotYetKnown as missing:
+                    if tx.writes != before:
+                        raise
+                    self._park(tx, item, state, missing.id)
+                else:
+                    state.version, state.ordinal = max((state.version, state.ordinal), (item.version, item.ordinal))
+                    state.blocked_by = None
+                    applied.add(item.aggregate)
+            changed[state.id] = state
+        for state in changed.values():
+            tx.defer(STATES, UpdateOne({"_id": state.id}, {"$set": state.model_dump(exclude={"id"})}, upsert=True))
+        return applied
+
+    @staticmethod
+    def _is_known(item: Item, state: State) -> bool:
+        if item.by_place and item.attempt:
+            return False
+        return (item.version, item.ordinal) <= (state.version, state.ordinal) or (
+            state.blocked_by == str(item.origin) and not item.attempt
+        )
+
+    async def _handle(self, tx: Transaction, item: Item) -> None:
+        if item.raw_handler is not None:
+            origin = item.origin
+            key, headers = item.key.encode("utf-8", "surrogateescape"), tuple(item.headers)
+            raw = RawRecord(origin.topic, origin.partition, origin.offset, key, item.value, headers, item.timestamp_ms)
+            with tracer.start_as_current_span(f"{origin.topic} process"), context.within(context.Context(origin.topic)):
+                await item.raw_handler(tx, raw)
+        else:
+            assert item.envelope is not None and item.handler is not None
+            attributes = item.envelope.attributes
+            parent = propagate.extract({"traceparent": attributes.traceparent}) if attributes.traceparent else None
+            cause = context.Context(
+                attributes.actor, attributes.onbehalfof, attributes.correlationid or attributes.id, attributes.id
+            )
+            with tracer.start_as_current_span(f"{attributes.type} process", parent), context.within(cause):
+                await item.handler(tx, item.envelope.event, item.envelope)
+        APPLIED.labels(item.origin.topic).inc()
+
+    def _park(self, tx: Transaction, item: Item, state: State, waiting_for: str | None) -> None:
+        row = Parked(
+            id=item.parked_id,
+            state=item.state,
+            waiting_for=waiting_for,
+            topic=item.origin.topic,
+            partition=item.origin.partition,
+            offset=item.origin.offset,
+            key=item.key,
+            value=item.value,
+            headers=item.headers,
+            timestamp_ms=item.timestamp_ms,
+        )
+        tx.defer(WAITING, ReplaceOne({"_id": row.id}, row.model_dump(by_alias=True), upsert=True))
+        state.waiting += 1
+        self._any_parked = True
+
+    def _bury(self, tx: Transaction, item: Item, state: State, error: Exception) -> None:
+        now = self._store.clock.now()
+        tx.emit_record(
+            dead_letters.letter(
+                self._service, item.origin, item.key, item.value, item.headers, error, attempt=item.attempt + 1, now=now
+            )
+        )
+        DEAD.labels(item.origin.topic, type(error).__name__).inc()
+        log.error("dead-letter", origin=str(item.origin), aggregate=item.aggregate, error=repr(error)[:500])
+        if item.by_place:
+            state.version = max(state.version, item.version)
+        else:
+            state.blocked_by = str(item.origin)
+
+    async def take_up(self, which: dict[str, Any]) -> None:
+        """Tries parked events again, those that fit the filter and then the ones behind them, in order."""
+        for state_id in await self._store.raw(WAITING).distinct("state", which):
+            while await self._take_up_next(state_id):
+                pass
+
+    async def _take_up_next(self, state_id: str) -> bool:
+        """Tries the first parked event of an aggregate; returns whether it was applied and another may follow."""
+        rows = await self._store.find(WAITING, {"state": state_id}, sort=[("_id", ASCENDING)], limit=1)
+        if not rows:
+            return False
+        row = rows[0]
+        origin = Origin(row.topic, row.partition, row.offset)
+        item = self._read(Item(origin, row.key, row.value, list(row.headers), row.timestamp_ms))
+
+        async def attempt(tx: Transaction) -> bool:
+            state = await tx.require(STATES, state_id)
+            if state.blocked_by or not await tx.delete(WAITING, {"_id": row.id}):
+                return False
+            if (item.version, item.ordinal) > (state.version, state.ordinal):
+                if item.error is not None:
+                    self._bury(tx, item, state, item.error)
+                else:
+                    await self._handle(tx, item)
+                    state.version, state.ordinal = item.version, item.ordinal
+            state.waiting -= 1
+            await tx.update(STATES, {"_id": state_id}, {"$set": state.model_dump(exclude={"id"})})
+            return state.blocked_by is None
+
+        try:
+            return await self._store.transaction(attempt)
+        except NotYetKnown as missing:
+            await self._store.db[WAITING.name].update_one({"_id": row.id}, {"$set": {"waiting_for": missing.id}})
+            return False
+        except Exception as error:
+            if is_outage(error) or _is_duplicate(error) or isinstance(error, OSError):
+                return False
+            item.error = error
+            return await self._store.transaction(attempt)
+
+    async def _commit(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
+        ours = {partition: end for partition, end in ends.items() if partition in consumer.assignment()}
+        self._positions.update(ours)
+        try:
+            if ours:
+                await consumer.commit(ours)
+        except (KafkaError, ValueError) as error:
+            # Lost to a rebalance or to an outage: the records come again and the inbox knows them.
+            log.info("commit-skipped", group=self.group, error=repr(error))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(MONITOR_SECONDS)
+            try:
+                await self._measure()
+                parked = await self._store.count(WAITING, {})
+                self._any_parked = parked > 0
+                PARKED.set(parked)
+                if parked:
+                    free = {"waiting": {"$gt": 0}, "blocked_by": None}
+                    await self.take_up({"state": {"$in": await self._store.raw(STATES).distinct("_id", free)}})
+            except (PyMongoError, KafkaError, OSError, ValueError) as error:
+                log.info("monitor-skipped", group=self.group, error=repr(error))
+
+    async def _measure(self) -> None:
+        consumer = self._subscriber.consumer if self._subscriber is not None else None
+        if consumer is None:
+            return
+        assigned = consumer.assignment()
+        self.stopped = {partition: why for partition, why in self.stopped.items() if partition in assigned}
+        STOPPED.set(len(self.stopped))
+        self._positions = {partition: end for partition, end in self._positions.items() if partition in assigned}
+        lags: dict[str, int] = {topic: 0 for topic in self._reads}
+        if assigned:
+            async with asyncio.timeout(MONITOR_SECONDS):
+                ends = await consumer.end_offsets(list(assigned))
+                for partition, end in ends.items():
+                    if partition not in self._positions:
+                        self._positions[partition] = await consumer.committed(partition) or 0
+                    begun = self._positions[partition]
+                    lags[partition.topic] = lags.get(partition.topic, 0) + max(end - begun, 0)
+        for topic, lag in lags.items():
+            LAG.labels(topic).set(lag)
+        halted = {partition.topic for partition in self.stopped}
+        if not any(lag for topic, lag in lags.items() if topic not in halted):
+            self._lagging_since = None
+        elif self._lagging_since is None:
+            self._lagging_since = time.monotonic()
+
+
+def _regex(name: str) -> re.Pattern[str]:
+    return re.compile(re.escape(name).replace(r"\{platform\}", "[a-z0-9-]+"))
+
+
+def _item(record: ConsumerRecord[Any, Any]) -> Item:
+    key = (record.key or b"").decode("utf-8", "surrogateescape")
+    origin = Origin(record.topic, record.partition, record.offset)
+    return Item(origin, key, record.value, list(record.headers), record.timestamp)
+
+
+def _is_duplicate(error: BaseException) -> bool:
+    if isinstance(error, BulkWriteError):
+        return any(write.get("code") == 11000 for write in error.details.get("writeErrors", ()))
+    return isinstance(error, DuplicateKeyError)
+
+
+def topics_of(service: str, broadcast: Iterable[str]) -> tuple[list[registry.Topic], list[registry.Topic]]:
+    """What a service's consumers read: its plain topics, and its templates."""
+    topics = [topic for topic in registry.read_by(service) if topic.name not in set(broadcast)]
+    return [t for t in topics if not t.template], [t for t in topics if t.template]

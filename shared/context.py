@@ -1,0 +1,50 @@
+"""Who causes what happens now: set at the door (HTTP or Kafka), read where events are written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A client's ``Idempotency-Key`` with the digest of the request and the status that its first answer has."""
+
+    id: str
+    digest: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The cause of the present work, as the events' extension attributes will name it."""
+
+    actor: str | None = None
+    on_behalf_of: str | None = None
+    correlation: str | None = None
+    causation: str | None = None
+    idempotency: IdempotencyKey | None = None
+
+
+_current: ContextVar[Context] = ContextVar("mission_context", default=Context())
+
+
+def current() -> Context:
+    """The context of the present task."""
+    return _current.get()
+
+
+def amend(**changes: Any) -> None:
+    """Changes the context for the rest of the present task."""
+    _current.set(replace(_current.get(), **changes))
+
+
+@contextmanager
+def within(context: Context) -> Iterator[None]:
+    """Works in another context and comes back."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)

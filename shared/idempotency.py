@@ -1,0 +1,80 @@
+"""``Idempotency-Key``: a repeated creating request gets its first answer again and creates nothing twice.
+
+The answer is stored in the write's own transaction (see :meth:`shared.store.Transaction.finish`).
+"""
+
+import hashlib
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pymongo.errors import DuplicateKeyError
+
+from shared import context
+from shared.problems import Problem, response
+
+HEADER = "idempotency-key"
+MAX_LENGTH = 200
+
+
+class Repeated(Exception):
+    """This request was answered before; the first answer is given again."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__("repeated request")
+        self.status = status
+        self.body = body
+
+
+async def begin(request: Request, principal: str | None) -> None:
+    """Takes up the request's key for the transaction that follows.
+
+    Raises :class:`Repeated` when the request was answered before, a 422 problem when the key was used for another
+    request, a 400 problem when the key is too long.
+    """
+    key = request.headers.get(HEADER)
+    if key is None or request.method not in {"POST", "PUT", "PATCH", "DELETE"}:
+        return
+    if not 1 <= len(key) <= MAX_LENGTH:
+        raise Problem(400, "idempotency-key-invalid", f"Idempotency-Key has 1 to {MAX_LENGTH} characters.")
+    content = await request.body()
+    target = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+    digest = hashlib.sha256(target + content).hexdigest()
+    id = hashlib.sha256(f"{principal or 'anyone'}\n{key}".encode()).hexdigest()
+    await _recall(request, id, digest)
+    status = getattr(request.scope.get("route"), "status_code", None) or 200
+    context.amend(idempotency=context.IdempotencyKey(id, digest, status))
+
+
+async def _recall(request: Request, id: str, digest: str) -> bool:
+    store = request.app.state.service.store
+    if store is None:
+        return False
+    answer = await store.db["idempotency"].find_one({"_id": id})
+    if answer is None:
+        return False
+    if answer["digest"] != digest:
+        raise Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
+    raise Repeated(answer["status"], answer["body"])
+
+
+def install(app: FastAPI) -> None:
+    """Answers repeated requests, also when two of them race."""
+
+    async def on_repeated(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Repeated)
+        return JSONResponse(error.body, error.status, {"Idempotency-Replayed": "true"})
+
+    async def on_duplicate(request: Request, error: Exception) -> JSONResponse:
+        key = context.current().idempotency
+        if key is not None:
+            try:
+                await _recall(request, key.id, key.digest)
+            except Repeated as repeated:
+                return await on_repeated(request, repeated)
+            except Problem as problem:
+                return response(problem)
+        return response(Problem(409, "exists-already", "This exists already.", headers={"Retry-After": "1"}))
+
+    app.add_exception_handler(Repeated, on_repeated)
+    app.add_exception_handler(DuplicateKeyError, on_duplicate)

@@ -1,0 +1,96 @@
+"""The Kafka door's handlers: which function takes which event.
+
+A service declares one :class:`Inbox` in its ``handlers.py``; :mod:`shared.consumer` brings the events to it, each
+once, in order per aggregate.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from contracts import registry
+from contracts.envelope import Envelope, Event
+from shared.store import Transaction
+
+Handler = Callable[[Transaction, Any, Envelope], Awaitable[None]]
+"""Takes the transaction, the event and its envelope. It writes through the transaction and has no other effect.
+
+To raise :class:`shared.problems.NotYetKnown` parks the event until the aggregate it waits for is applied; anything
+else that it raises every time makes a dead letter.
+"""
+H = TypeVar("H", bound=Callable[..., Awaitable[None]])
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A record of a topic that outsiders write to, as it came: nothing in it is trusted.
+
+    ``broker_time`` is the broker's own (``LogAppendTime``). ``headers`` may hold anything, null values included.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    timestamp_ms: int
+
+    @property
+    def broker_time(self) -> datetime:
+        """When the broker appended the record."""
+        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
+
+
+RawHandler = Callable[[Transaction, RawRecord], Awaitable[None]]
+
+
+class Inbox:
+    """The handlers of one service, held against what the registry says that it reads."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.handlers: dict[type[Event], Handler] = {}
+        self.tombstones: dict[type[Event], Handler] = {}
+        self.raw: dict[str, RawHandler] = {}
+
+    def on(self, *events: type[Event]) -> Callable[[H], H]:
+        """Makes the decorated function the handler of these event types."""
+        return self._register(self.handlers, events)
+
+    def on_tombstone(self, *events: type[Event]) -> Callable[[H], H]:
+        """Makes the decorated function the handler of tombstones on the compacted topic of these event types.
+
+        Its ``event`` is None; the erased aggregate's id is ``envelope.attributes.subject``.
+        """
+        return self._register(self.tombstones, events)
+
+    def on_raw(self, topic: str) -> Callable[[H], H]:
+        """Makes the decorated function the handler of the raw records of a topic or template of the registry."""
+        return self._register(self.raw, (topic,))
+
+    def _register(self, table: dict[Any, Any], keys: Iterable[Any]) -> Callable[[H], H]:
+        def register(handler: H) -> H:
+            for key in keys:
+                if key in table:
+                    raise ValueError(f"{self.service} has two handlers for {key}")
+                table[key] = handler
+            return handler
+
+        return register
+
+    def check(self, broadcast: frozenset[str]) -> None:
+        """Raises :class:`ValueError` when handlers and registry disagree; ``broadcast`` topics have no handler here."""
+        topics = [topic for topic in registry.read_by(self.service) if topic.name not in broadcast]
+        declared = {event for topic in topics for event in topic.readers[self.service]}
+        raw = {topic.name for topic in topics if not topic.readers[self.service]} - {registry.replays(self.service)}
+        for what, here, there in (
+            ("event types", {e.type for e in self.handlers}, {e.type for e in declared}),
+            ("raw topics", set(self.raw), raw),
+        ):
+            if here != there:
+                raise ValueError(
+                    f"{self.service}: {what} without a handler: {sorted(there - here)};"
+                    f" handled but not declared in contracts/registry.py: {sorted(here - there)}"
+                )

@@ -1,0 +1,293 @@
+"""The outbox: events commit with the documents that they tell of, a relay brings them to their topics.
+
+At least once: a repeat has the same id and the same bytes. Per aggregate the order of versions is kept.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidTimestampError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    UnsupportedForMessageFormatError,
+)
+from opentelemetry import propagate
+from prometheus_client import Counter, Gauge
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import PyMongoError
+
+from contracts.envelope import Attributes, Event, event_id
+from contracts.registry import topic_of
+from shared import context
+from shared.problems import Problem
+
+if TYPE_CHECKING:
+    from shared.store import Store
+
+COLLECTION = "outbox"
+BATCH = 1000
+LEASE_SECONDS = 8
+RENEW_SECONDS = 2.5
+KEPT_SECONDS = 24 * 3600
+Row = dict[str, Any]
+Headers = Sequence[tuple[str, bytes | None]]
+
+INDEXES = (
+    IndexModel(
+        [("aggregate", ASCENDING), ("version", ASCENDING), ("ordinal", ASCENDING)],
+        name="unpublished",
+        partialFilterExpression={"published": False},
+    ),
+    IndexModel([("published_at", ASCENDING)], name="expiry", expireAfterSeconds=KEPT_SECONDS),
+)
+
+PUBLISHED = Counter("mission_outbox_published_total", "Events acknowledged by the broker", ["topic"])
+PARKED = Gauge("mission_outbox_parked", "Outbox rows that the broker will never take")
+AGE = Gauge("mission_outbox_oldest_seconds", "Age of the oldest event that waits for the relay")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Erases the aggregate's value on the compacted topic of an event type."""
+
+    of: type[Event]
+
+
+def record(topic: str, key: str, value: bytes | None, headers: Headers, *, aggregate: str, version: int, ordinal: int = 0) -> Row:
+    """An outbox row for a record that is ready as bytes. (aggregate, version, ordinal) is unique for all time."""
+    return {
+        "_id": str(event_id(aggregate, version, ordinal)),
+        "aggregate": aggregate,
+        "version": version,
+        "ordinal": ordinal,
+        "topic": topic,
+        "key": key,
+        "value": value,
+        "headers": [list(header) for header in headers],
+        "published": False,
+    }
+
+
+def row_of(event: Event | Tombstone, aggregate: str, version: int, ordinal: int, service: str, now: datetime) -> Row:
+    """The outbox row of an event, with the present context as its attributes.
+
+    Raises a 413 :class:`Problem` when it is larger than its topic takes: the broker would refuse every record that
+    is batched with it.
+    """
+    model = event.of if isinstance(event, Tombstone) else type(event)
+    topic = topic_of(model)
+    cause = context.current()
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    id = str(event_id(aggregate, version, ordinal))
+    attributes = Attributes(
+        id=id,
+        source=f"/services/{service}",
+        type=model.type,
+        subject=aggregate,
+        time=now,
+        aggregateversion=version,
+        ordinal=ordinal,
+        actor=cause.actor or service,
+        onbehalfof=cause.on_behalf_of,
+        city=aggregate if aggregate.startswith("city_") else getattr(event, "city", None),
+        correlationid=cause.correlation or id,
+        causationid=cause.causation,
+        traceparent=carrier.get("traceparent"),
+    )
+    value = None if isinstance(event, Tombstone) else event.model_dump_json().encode()
+    headers = attributes.headers()
+    size = len(value or b"") + sum(len(name) + len(raw) for name, raw in headers) + len(aggregate) + 200
+    if size > topic.max_message_bytes:
+        raise Problem(
+            413,
+            "event-too-large",
+            f"This change makes an event of {size} bytes, more than the {topic.max_message_bytes} that can be published.",
+            params={"size": size, "limit": topic.max_message_bytes},
+        )
+    return record(topic.name, aggregate, value, headers, aggregate=aggregate, version=version, ordinal=ordinal) | {
+        "created": now
+    }
+
+
+class Unpublishable(Exception):
+    """The broker will never take this record, however often it is sent."""
+
+
+NEVER = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError, UnsupportedForMessageFormatError)
+
+
+class Relay:
+    """Publishes the unpublished rows, in order per aggregate, and marks them when the broker has acknowledged.
+
+    One instance of a service works at a time, by a lease in the database. The lease keeps repeats few; it cannot
+    make them none, because Kafka knows nothing of it.
+    """
+
+    def __init__(self, store: "Store", producer_options: dict[str, Any], owner: str) -> None:
+        self._store = store
+        self._options = producer_options
+        self._owner = owner
+        self._producer: AIOKafkaProducer | None = None
+        self._wake = asyncio.Event()
+        self._careful = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self.stuck_since: float | None = None
+
+    def start(self) -> None:
+        """Begins to work in the background."""
+        self._tasks = [asyncio.create_task(self._work(), name="relay"), asyncio.create_task(self._watch(), name="relay-watch")]
+
+    async def stop(self) -> None:
+        """Publishes what is ready, gives the lease back and stops."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(3):
+                if await self._lease():
+                    await self._drain()
+                    await self._store.db["leases"].delete_one({"_id": "relay", "owner": self._owner})
+        except (Exception, asyncio.CancelledError) as error:
+            log.warning("relay-stopped-with-rows-left", error=repr(error))
+        await self._close_producer()
+
+    def alive(self) -> bool:
+        """Whether the background work goes on."""
+        return all(not task.done() for task in self._tasks)
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                async with self._store.watch(COLLECTION, [{"$match": {"operationType": "insert"}}]) as changes:
+                    self._wake.set()
+                    async for _ in changes:
+                        self._wake.set()
+            except PyMongoError as error:
+                log.warning("outbox-watch-lost", error=repr(error))
+                await asyncio.sleep(1)
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        backoff = 0.1
+        renewed = -RENEW_SECONDS
+        while True:
+            try:
+                if loop.time() - renewed >= RENEW_SECONDS:
+                    if not await self._lease():
+                        await asyncio.sleep(RENEW_SECONDS)
+                        continue
+                    renewed = loop.time()
+                self._wake.clear()
+                if await self._drain():
+                    continue
+                self.stuck_since, backoff = None, 0.1
+            except Exception as error:
+                self.stuck_since = self.stuck_since or loop.time()
+                log.warning("relay-retries", error=repr(error), backoff=backoff)
+                await self._close_producer()
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, 2.0)
+                continue
+            try:
+                async with asyncio.timeout(RENEW_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _lease(self) -> bool:
+        free = {"_id": "relay", "$or": [{"owner": self._owner}, {"$expr": {"$lt": ["$expires", "$$NOW"]}}]}
+        take = [{"$set": {"owner": self._owner, "expires": {"$add": ["$$NOW", LEASE_SECONDS * 1000]}}}]
+        return await self._store.claim("leases", free, take, upsert=True) is not None
+
+    async def _drain(self) -> int:
+        """Publishes up to one batch; returns how many rows were published.
+
+        Raises whatever made a row fail that may succeed later; the rows that were acknowledged are marked first.
+        """
+        outbox = self._store.snapshot(COLLECTION)
+        parked = await outbox.distinct("aggregate", {"published": False, "parked": True})
+        waiting: dict[str, Any] = {"published": False, "aggregate": {"$nin": parked}} if parked else {"published": False}
+        order = [("aggregate", ASCENDING), ("version", ASCENDING), ("ordinal", ASCENDING)]
+        rows = await outbox.find(waiting).sort(order).limit(BATCH).to_list(None)
+        PARKED.set(len(parked))
+        created = [row["created"] for row in rows if "created" in row]
+        AGE.set((self._store.clock.now() - min(created)).total_seconds() if created else 0)
+        if not rows:
+            self._careful = False
+            return 0
+        producer = await self._connected()
+        if self._careful:
+            await self._one_by_one(producer, rows)
+            return len(rows)
+        sent = [await producer.send(**_arguments(row)) for row in rows]
+        results = await asyncio.gather(*sent, return_exceptions=True)
+        await self._mark([row for row, result in zip(rows, results, strict=True) if not isinstance(result, BaseException)])
+        errors = [result for result in results if isinstance(result, BaseException)]
+        if errors:
+            self._careful = True
+            raise errors[0]
+        return len(rows)
+
+    async def _one_by_one(self, producer: AIOKafkaProducer, rows: list[Row]) -> None:
+        """After a failure: finds the record that the broker will never take and parks its aggregate alone."""
+        held: set[str] = set()
+        for row in rows:
+            if row["aggregate"] in held:
+                continue
+            try:
+                await producer.send_and_wait(**_arguments(row))
+            except NEVER as error:
+                held.add(row["aggregate"])
+                log.error("outbox-row-parked", id=row["_id"], topic=row["topic"], error=repr(error))
+                reason = {"parked": True, "reason": repr(error)}
+                await self._store.db[COLLECTION].update_one({"_id": row["_id"]}, {"$set": reason})
+                await self._close_producer()
+                producer = await self._connected()
+            else:
+                await self._mark([row])
+
+    async def _mark(self, rows: list[Row]) -> None:
+        if rows:
+            ids = [row["_id"] for row in rows]
+            mark = [{"$set": {"published": True, "published_at": "$$NOW"}}]
+            await self._store.db[COLLECTION].update_many({"_id": {"$in": ids}}, mark)
+            for row in rows:
+                PUBLISHED.labels(row["topic"]).inc()
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(**self._options)
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _close_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                async with asyncio.timeout(2):
+                    await producer.stop()
+            except Exception as error:
+                log.warning("producer-did-not-stop", error=repr(error))
+
+
+def _arguments(row: Row) -> dict[str, Any]:
+    return {
+        "topic": row["topic"],
+        "key": row["key"].encode(),
+        "value": row["value"],
+        "headers": [(name, raw) for name, raw in row["headers"]],
+    }

@@ -1,0 +1,327 @@
+"""The service's own MongoDB: typed collections, and transactions that commit documents and their events together.
+
+Every call of the driver is in this package's modules, and every name of Motor in this one, so that moving to its
+successor (PyMongo's asyncio client) is a change of one file.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, time
+from typing import Any, Generic, Literal, TypeVar
+
+from bson.codec_options import CodecOptions, TypeRegistry
+from fastapi.encoders import jsonable_encoder
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
+from pydantic import BaseModel, ConfigDict, Field
+from pymongo import IndexModel, ReadPreference, ReturnDocument, UpdateOne
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from contracts.envelope import Event
+from shared import context, outbox
+from shared.clock import Clock
+from shared.problems import conflict, not_found
+
+D = TypeVar("D", bound="Document")
+R = TypeVar("R")
+Row = dict[str, Any]
+Filter = Mapping[str, Any]
+Sort = Sequence[tuple[str, int]]
+
+MAJORITY = WriteConcern(w="majority", j=True)
+"""Only what a majority holds in its journal is acknowledged to anybody."""
+
+IDEMPOTENCY_SECONDS = 24 * 3600
+"""How long a repeated ``Idempotency-Key`` gives the first answer again."""
+
+
+def _as_bson(value: Any) -> Any:
+    """What BSON has no type for, in a form that pydantic reads back."""
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)
+
+
+CODEC = CodecOptions[Row](tz_aware=True, type_registry=TypeRegistry(fallback_encoder=_as_bson))
+
+
+class Document(BaseModel):
+    """Base of everything that is stored: an id, and the version that guards concurrent writes (0 = not yet stored)."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="ignore")
+
+    id: str = Field(alias="_id")
+    version: int = 0
+
+
+class Collection(Generic[D]):
+    """One collection of a service and the model of its documents.
+
+    ``kind`` says whether it is ``truth`` (written by use cases) or a ``projection`` (made from events alone, so that
+    it can be rebuilt from the log); a collection is never both.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: type[D],
+        *,
+        kind: Literal["truth", "projection"] = "truth",
+        indexes: Sequence[IndexModel] = (),
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.kind = kind
+        self.indexes = indexes
+
+
+class Reader:
+    """Typed reads; a transaction reads its own snapshot, the store the majority's latest."""
+
+    def __init__(self, store: "Store", session: AsyncIOMotorClientSession | None) -> None:
+        self._store = store
+        self._session = session
+
+    def raw(self, collection: "Collection[Any] | str") -> "AsyncIOMotorCollection[Row]":
+        """The driver's collection, for queries that the typed calls do not cover; pass ``session=self.session``."""
+        return self._store.db[collection if isinstance(collection, str) else collection.name]
+
+    @property
+    def session(self) -> AsyncIOMotorClientSession | None:
+        """The driver's session of the present transaction, None outside one."""
+        return self._session
+
+    async def get(self, collection: Collection[D], id: str) -> D | None:
+        """The document with this id, or None."""
+        return await self.one(collection, {"_id": id})
+
+    async def require(self, collection: Collection[D], id: str) -> D:
+        """The document with this id. Raises a 404 problem when there is none."""
+        document = await self.get(collection, id)
+        if document is None:
+            raise not_found(collection.model.__name__.lower(), id)
+        return document
+
+    async def one(self, collection: Collection[D], filter: Filter) -> D | None:
+        """One document that fits the filter, or None."""
+        row = await self.raw(collection).find_one(filter, session=self._session)
+        return None if row is None else collection.model.model_validate(row)
+
+    async def find(self, collection: Collection[D], filter: Filter, *, sort: Sort = (), limit: int = 0) -> list[D]:
+        """The documents that fit the filter; ``limit`` 0 means all."""
+        return [document async for document in self.each(collection, filter, sort=sort, limit=limit)]
+
+    async def each(
+        self, collection: Collection[D], filter: Filter, *, sort: Sort = (), limit: int = 0
+    ) -> AsyncIterator[D]:
+        """Like :meth:`find`, one document at a time."""
+        cursor = self.raw(collection).find(filter, session=self._session, limit=limit)
+        async for row in cursor.sort(list(sort)) if sort else cursor:
+            yield collection.model.model_validate(row)
+
+    async def count(self, collection: Collection[Any], filter: Filter) -> int:
+        """How many documents fit the filter."""
+        return int(await self.raw(collection).count_documents(filter, session=self._session))
+
+
+class Transaction(Reader):
+    """One commit: documents guarded by their versions, the events of their changes, and inbox marks."""
+
+    _session: AsyncIOMotorClientSession
+
+    def __init__(self, store: "Store", session: AsyncIOMotorClientSession) -> None:
+        super().__init__(store, session)
+        self._rows: list[outbox.Row] = []
+        self._deferred: dict[str, list[Any]] = defaultdict(list)
+        self.writes = 0
+
+    @property
+    def clock(self) -> Clock:
+        """The platform's clock."""
+        return self._store.clock
+
+    async def save(self, collection: Collection[D], document: D, *events: Event | outbox.Tombstone) -> D:
+        """Stores the next version of an aggregate together with the events that tell of it.
+
+        Returns the document with its new version. Raises a 409 problem when somebody else has stored that version
+        in the meantime (the document was read outside this transaction).
+        """
+        await self.flush()
+        self.writes += 1
+        saved = document.model_copy(update={"version": document.version + 1})
+        row = saved.model_dump(by_alias=True)
+        if document.version == 0:
+            await self.raw(collection).insert_one(row, session=self._session)
+        else:
+            known = {"_id": document.id, "version": document.version}
+            result = await self.raw(collection).replace_one(known, row, session=self._session)
+            if result.matched_count == 0:
+                raise conflict("changed-meanwhile", "Somebody else changed this in the meantime; load it again.")
+        for ordinal, event in enumerate(events):
+            self.emit(event, saved.id, saved.version, ordinal)
+        return saved
+
+    def emit(self, event: Event | outbox.Tombstone, aggregate: str, version: int, ordinal: int = 0) -> None:
+        """Puts an event into the outbox of this commit.
+
+        (aggregate, version, ordinal) must be unique for all time: it makes the event's id. Raises a 413 problem for
+        an event that is larger than its topic takes.
+        """
+        now = self._store.clock.now()
+        self._rows.append(outbox.row_of(event, aggregate, version, ordinal, self._store.service, now))
+
+    def emit_record(self, row: outbox.Row) -> None:
+        """Puts a ready record (a receipt, a dead letter) into the outbox of this commit."""
+        self._rows.append(row)
+
+    def defer(self, collection: Collection[Any], write: Any) -> None:
+        """Gathers a driver's write operation (``UpdateOne`` …) of a projection for one bulk write per collection."""
+        self._deferred[collection.name].append(write)
+        self.writes += 1
+
+    def project(self, collection: Collection[Any], id: str, fields: Mapping[str, Any]) -> None:
+        """Sets fields of one document of a projection, which is made when it is not there."""
+        self.defer(collection, UpdateOne({"_id": id}, {"$set": dict(fields)}, upsert=True))
+
+    async def flush(self) -> None:
+        """Carries out the gathered writes, so that what follows in this transaction reads them."""
+        for name in list(self._deferred):
+            await self.raw(name).bulk_write(self._deferred.pop(name), session=self._session)
+
+    async def update(
+        self, collection: Collection[Any], filter: Filter, update: Mapping[str, Any] | list[Any], *, upsert: bool = False
+    ) -> int:
+        """Updates every fitting document at once; returns how many fitted. For rows that carry no events."""
+        await self.flush()
+        self.writes += 1
+        result = await self.raw(collection).update_many(filter, update, upsert=upsert, session=self._session)
+        return int(result.matched_count)
+
+    async def delete(self, collection: Collection[Any], filter: Filter) -> int:
+        """Deletes every fitting document; returns how many there were. An aggregate's id must not be used again."""
+        await self.flush()
+        self.writes += 1
+        return int((await self.raw(collection).delete_many(filter, session=self._session)).deleted_count)
+
+    async def finish(self, result: Any) -> None:
+        """Writes what was gathered: projections, outbox rows, and the answer under its ``Idempotency-Key``."""
+        await self.flush()
+        if self._rows:
+            await self.raw(outbox.COLLECTION).insert_many(self._rows, session=self._session)
+        key = context.current().idempotency
+        if key is not None:
+            answer = {"_id": key.id, "digest": key.digest, "status": key.status, "at": self._store.clock.now()}
+            answer["body"] = jsonable_encoder(result)
+            await self.raw("idempotency").insert_one(answer, session=self._session)
+
+
+class Store(Reader):
+    """A service's database."""
+
+    def __init__(self, url: str, database: str, service: str, clock: Clock) -> None:
+        super().__init__(self, None)
+        self._client: AsyncIOMotorClient[Row] = AsyncIOMotorClient(
+            url, tz_aware=True, retryWrites=True, serverSelectionTimeoutMS=3000, appname=service, maxPoolSize=20
+        )
+        self.db = self._client.get_database(
+            database, codec_options=CODEC, write_concern=MAJORITY, read_concern=ReadConcern("majority")
+        )
+        self.service = service
+        self.clock = clock
+        self._turns: dict[str, tuple[asyncio.Lock, list[None]]] = {}
+
+    async def prepare(self, collections: Sequence[Collection[Any]]) -> None:
+        """Makes the collections' indexes; a name may be declared by one collection only."""
+        for collection in collections:
+            if collection.indexes:
+                await self.raw(collection).create_indexes(list(collection.indexes))
+        await self.raw("idempotency").create_index("at", expireAfterSeconds=IDEMPOTENCY_SECONDS)
+
+    async def ping(self) -> None:
+        """Raises the driver's error when the database does not answer."""
+        await self.db.command("ping")
+
+    async def transaction(self, work: Callable[[Transaction], Awaitable[R]], *, turn: str | None = None) -> R:
+        """Runs ``work`` and commits what it wrote, all or nothing; returns its result.
+
+        ``work`` may run more than once (concurrent writes), so it must have no other effects. ``turn`` names an
+        aggregate that many write to at once: within this process they queue instead of colliding in the database.
+        """
+        async with self._turn(turn), await self._client.start_session() as session:
+
+            async def attempt(session: AsyncIOMotorClientSession) -> R:
+                transaction = Transaction(self, session)
+                result = await work(transaction)
+                await transaction.finish(result)
+                return result
+
+            return await session.with_transaction(
+                attempt,
+                read_concern=ReadConcern("snapshot"),
+                write_concern=MAJORITY,
+                read_preference=ReadPreference.PRIMARY,
+            )
+
+    @asynccontextmanager
+    async def _turn(self, key: str | None) -> AsyncIterator[None]:
+        if key is None:
+            yield
+            return
+        lock, waiting = self._turns.setdefault(key, (asyncio.Lock(), []))
+        waiting.append(None)
+        try:
+            async with lock:
+                yield
+        finally:
+            waiting.pop()
+            if not waiting:
+                self._turns.pop(key, None)
+
+    async def claim(self, collection: str, filter: Filter, update: Any, *, upsert: bool = False, sort: Sort = ()) -> Row | None:
+        """Changes one fitting document and returns it as it is afterwards, None when none fits.
+
+        The database's own clock is ``$$NOW`` in a pipeline update, so that processes whose clocks differ agree.
+        """
+        options: dict[str, Any] = {"sort": list(sort)} if sort else {}
+        try:
+            return await self.db[collection].find_one_and_update(
+                filter, update, upsert=upsert, return_document=ReturnDocument.AFTER, **options
+            )
+        except DuplicateKeyError:
+            return None
+
+    @asynccontextmanager
+    async def watch(self, collection: str, pipeline: Sequence[Row]) -> AsyncIterator[AsyncIterator[Row]]:
+        """The collection's change stream from now on; waits at the server, so an idle stream costs next to nothing."""
+        async with self.db[collection].watch(list(pipeline), max_await_time_ms=5000) as stream:
+            yield stream
+
+    def snapshot(self, collection: str) -> "AsyncIOMotorCollection[Row]":
+        """A collection whose finds read one committed point in time, however long the cursor lives."""
+        return self.db[collection].with_options(read_concern=ReadConcern("snapshot"))
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._client.close()
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error says that the database is away or busy, so that trying again can help.
+
+    What only the document can be blamed for (too large, not encodable, a broken rule) is not an outage.
+    """
+    if isinstance(error, ConnectionFailure):
+        return True
+    if not isinstance(error, PyMongoError):
+        return False
+    if error.has_error_label("TransientTransactionError") or error.has_error_label("UnknownTransactionCommitResult"):
+        return True
+    document_codes = {2, 9, 14, 121, 10334, 17280, 17419, 17420}
+    return isinstance(error, OperationFailure) and error.code not in document_codes | {11000}

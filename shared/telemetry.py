@@ -1,0 +1,151 @@
+"""Logs, metrics and traces, the same in every service."""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from prometheus_client import Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import context
+from shared.ids import new_id
+from shared.settings import Settings
+
+REQUESTS = Counter("mission_http_requests_total", "HTTP requests", ["method", "route", "status"])
+SECONDS = Histogram(
+    "mission_http_request_seconds",
+    "Time to the first byte of the answer",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+QUIET = ("/health/", "/metrics")
+
+tracer = trace.get_tracer("mission")
+log = structlog.get_logger()
+
+
+def configure_logs(settings: Settings) -> None:
+    """One JSON object per line on standard output, from our code and from libraries alike."""
+    timestamper = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        timestamper,
+        _add_trace,
+    ]
+    structlog.configure(
+        processors=[
+            *shared,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)
+
+
+def _add_trace(_: Any, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        entry["trace_id"] = f"{span.trace_id:032x}"
+    return entry
+
+
+class JsonLinesExporter(SpanExporter):
+    """Appends finished spans to a local file, one JSON object per line."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: TextIO = path.open("a", buffering=1)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Writes a batch of spans."""
+        for span in spans:
+            self._file.write(json.dumps(json.loads(span.to_json(indent=None)), separators=(",", ":")) + "\n")
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def configure_traces(settings: Settings) -> TracerProvider:
+    """Spans always have ids, so that one trace goes on through outbox, topic and inbox; where they go is a setting."""
+    resource = Resource.create({"service.name": settings.service, "service.instance.id": str(settings.instance)})
+    provider = TracerProvider(resource=resource)
+    if settings.traces_file is not None:
+        provider.add_span_processor(BatchSpanProcessor(JsonLinesExporter(settings.traces_file), schedule_delay_millis=500))
+    if settings.otlp_endpoint is not None:
+        # Imported where it is used: it is large, and most processes have no collector.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp_endpoint)))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+class Telemetry:
+    """ASGI middleware: a span, a request id, metrics and a fresh context for every request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http" or scope["path"].startswith(QUIET):
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request_id = headers.get("x-request-id", "")
+        if not (request_id.isascii() and request_id.replace("-", "").replace("_", "").isalnum() and len(request_id) <= 64):
+            request_id = new_id("req")
+        scope["request_id"] = request_id
+        started = time.perf_counter()
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with (
+            tracer.start_as_current_span(scope["method"], propagate.extract(headers), kind=trace.SpanKind.SERVER) as span,
+            context.within(context.Context(correlation=request_id)),
+        ):
+            try:
+                await self._app(scope, receive, answer)
+            finally:
+                route = getattr(scope.get("route"), "path", "unmatched")
+                span.update_name(f"{scope['method']} {route}")
+                REQUESTS.labels(scope["method"], route, str(status)).inc()
+                SECONDS.labels(route).observe(time.perf_counter() - started)
