@@ -34,7 +34,7 @@ class EligibilityRule(Model):
 
     code: Slug
     kind: Slug
-    values: tuple[Slug | str, ...] = ()
+    values: tuple[str, ...] = ()
     limit: int | None = None
     field: Slug | None = None
     sentence: LocalisedText
