@@ -14,9 +14,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from contracts.registry import MAX_DEAD_LETTER_BYTES
+from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.kafka_jars import classpath
-from infra.local.ports import HOST, Ports, listening
+from infra.local.ports import Ports, listening
 from infra.local.process import Daemon
 from infra.local.secrets import Secrets, token, write_private
 from infra.local.tls import certificates

@@ -13,7 +13,7 @@ from pathlib import Path
 from aiosmtpd.handlers import Mailbox
 from aiosmtpd.smtp import SMTP
 
-from infra.local.ports import HOST
+from infra.local import HOST
 
 
 class DurableMailbox(Mailbox):
@@ -35,10 +35,8 @@ async def serve(port: int, maildir: Path) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    handler = DurableMailbox(str(maildir))
-    server = await loop.create_server(
-        lambda: SMTP(handler, enable_SMTPUTF8=True, hostname="localhost"), HOST, port
-    )
+    handler = DurableMailbox(maildir)
+    server = await loop.create_server(lambda: SMTP(handler, enable_SMTPUTF8=True, hostname="localhost"), HOST, port)
     async with server:
         await ended.wait()
 

@@ -12,8 +12,9 @@ from urllib.parse import quote
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from infra.local import HOST
 from infra.local.errors import LocalError
-from infra.local.ports import HOST, Ports, listening
+from infra.local.ports import Ports, listening
 from infra.local.process import Daemon
 from infra.local.secrets import Secrets, write_private
 
@@ -126,7 +127,7 @@ class Mongo:
         with MongoClient(self.admin_url, serverSelectionTimeoutMS=10_000) as client:
             for service in services:
                 name = database(service)
-                user = {
+                user: dict[str, Any] = {
                     "pwd": self.secrets.get(service, "mission_mongo_password"),
                     "roles": [{"role": role, "db": name} for role in ("readWrite", "dbAdmin")],
                 }

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.registry import SERVICES
+from infra.local import HOST
 from infra.local.errors import LocalError
 
-HOST: Final = "127.0.0.1"
 DEFAULT_BASE: Final = 8080
 INSTANCES: Final = 10
 """Most instances of one service on one machine."""
@@ -34,9 +34,7 @@ class Ports:
         """The ports chosen by ``MISSION_PORT_BASE``. Raises :class:`LocalError` when that is not a usable number."""
         value = os.environ.get("MISSION_PORT_BASE", str(DEFAULT_BASE))
         if not value.isdecimal() or not 1024 <= int(value) <= 65_535 - WINDOW:
-            raise LocalError(
-                f"MISSION_PORT_BASE is {value!r}; set it to a number from 1024 to {65_535 - WINDOW}."
-            )
+            raise LocalError(f"MISSION_PORT_BASE is {value!r}; set it to a number from 1024 to {65_535 - WINDOW}.")
         return cls(int(value))
 
     @classmethod

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from infra.local.ports import HOST
+from infra.local import HOST
 from infra.local.secrets import write_private
 
 VALIDITY = timedelta(days=825)
