@@ -226,4 +226,4 @@ class Reason(Model):
     """Why something was refused or changed: a stable code and what fills its sentence, sayable in any language."""
 
     code: Slug
-    params: dict[str, str | int] = {}
+    params: dict[str, str | int] = Field(default_factory=dict)

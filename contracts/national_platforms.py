@@ -49,6 +49,12 @@ Sequence = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 LongText = Annotated[str, StringConstraints(max_length=10_000)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+PlatformAudience = Literal["everyone", "mission-minded-cities", "mission-cities", "national"]
+
+
+def _everyone() -> list[PlatformAudience]:
+    return ["everyone"]
 
 
 class PlatformLocation(Model):
@@ -84,12 +90,12 @@ class PlatformEventPublished(Event, type="eu.mission.national-platform.event.pub
     uid: Uid
     sequence: Sequence
     title: Annotated[dict[LanguageTag, Title], Field(min_length=1, max_length=60)]
-    description: Annotated[dict[LanguageTag, LongText], Field(max_length=60)] = {}
+    description: Annotated[dict[LanguageTag, LongText], Field(max_length=60)] = Field(default_factory=dict)
     starts_at: MomentOrDay
     ends_at: MomentOrDay
     timezone: TimeZoneName
     rrule: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
-    exdates: Annotated[list[MomentOrDay], Field(max_length=366)] = []
+    exdates: Annotated[list[MomentOrDay], Field(max_length=366)] = Field(default_factory=list)
     recurrence_id: MomentOrDay | None = None
     series_uid: Uid | None = None
     status: Literal["scheduled", "tentative", "postponed"] = "scheduled"
@@ -101,11 +107,9 @@ class PlatformEventPublished(Event, type="eu.mission.national-platform.event.pub
     registration_closes_at: Moment | None = None
     image: PlatformImage | None = None
     organiser: PlatformOrganiser | None = None
-    languages: Annotated[list[LanguageTag], Field(max_length=60)] = []
-    audience: Annotated[
-        list[Literal["everyone", "mission-minded-cities", "mission-cities", "national"]], Field(max_length=4)
-    ] = ["everyone"]
-    themes: Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=100)]], Field(max_length=60)] = []
+    languages: Annotated[list[LanguageTag], Field(max_length=60)] = Field(default_factory=list)
+    audience: Annotated[list[PlatformAudience], Field(max_length=4)] = Field(default_factory=_everyone)
+    themes: Annotated[list[Word], Field(max_length=60)] = Field(default_factory=list)
     capacity: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
     @property

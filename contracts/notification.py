@@ -45,7 +45,7 @@ class MessageCreated(Event, type="eu.mission.notification.message.created.v1", a
     message_class: MessageClass
     topic: Slug
     template: Slug
-    params: dict[Annotated[str, StringConstraints(max_length=80)], JsonValue] = {}
+    params: dict[Annotated[str, StringConstraints(max_length=80)], JsonValue] = Field(default_factory=dict)
     action_path: PortalPath | None = None
     not_before: UtcDatetime | None = None
     expires_at: UtcDatetime | None = None

@@ -168,7 +168,7 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
         owner="registration",
         description="Public keys of access tokens. Key: key id; a tombstone withdraws a key.",
         events=(registration.SigningKeyPublished,),
-        readers={service: (registration.SigningKeyPublished,) for service in SERVICES},
+        readers=dict.fromkeys(SERVICES, (registration.SigningKeyPublished,)),
         partitions=1,
         cleanup=Cleanup.COMPACT,
     ),

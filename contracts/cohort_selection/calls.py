@@ -124,7 +124,7 @@ class ApplicationSubmitted(Event, type="eu.mission.selection.application.submitt
     submitted_by: PersonId
     representatives: tuple[PersonId, ...]
     facts: ApplicantFacts
-    answers: dict[Slug, Answer] = {}
+    answers: dict[Slug, Answer] = Field(default_factory=dict)
     preferences: tuple[HostId, ...] = ()
     digest: Digest
 

@@ -115,7 +115,10 @@ class BookingMissed(BookingFact, Event, type="eu.mission.calendar.booking.missed
 
 
 class BookingReassigned(Event, type="eu.mission.calendar.booking.reassigned.v1", aggregate="booking_id"):
-    """The booking is another holder's: a guest became a person, or persons or cities were merged."""
+    """The booking is another holder's: a guest became a person, or persons or cities were merged.
+
+    ``guest_id`` is the former holder when that was a guest; ``person_id`` and ``city_id`` are the present one.
+    """
 
     booking_id: BookingId
     session_id: SessionId

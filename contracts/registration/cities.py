@@ -177,7 +177,7 @@ class TaskOpened(Event, type="eu.mission.registration.task.opened.v1", aggregate
     task_id: TaskId
     city_id: CityId
     action: Slug
-    params: dict[str, str | int] = {}
+    params: dict[str, str | int] = Field(default_factory=dict)
     path: PortalPath | None = None
     due: PlannedMoment | None = None
 
