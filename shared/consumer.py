@@ -39,6 +39,7 @@ from shared.inbox import Handler, Inbox, RawHandler, RawRecord
 from shared.problems import NotYetKnown
 from shared.store import Collection, Document, Store, Transaction, is_outage
 
+Records = tuple[ConsumerRecord[Any, Any], ...]
 MAX_RECORDS = 500
 STALLED_SECONDS = 30.0
 MONITOR_SECONDS = 5.0
@@ -135,12 +136,12 @@ class LongPollingSubscriber(BatchSubscriber):
 
     __slots__ = ()
 
-    async def get_msg(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
+    async def get_msg(self, consumer: AIOKafkaConsumer) -> Records:
         batches = await consumer.getmany(timeout_ms=1000, max_records=self.max_records)
         return tuple(record for records in batches.values() for record in records)
 
 
-async def keep_raw(message: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
+async def keep_raw(message: Records) -> KafkaMessage:
     """A parser that cannot fail: FastStream's own drops records with null or non-UTF-8 headers without a trace."""
     return KafkaAckableMessage(body=b"", raw_message=message, consumer=_NO_CONSUMER)
 
@@ -158,9 +159,10 @@ class _NoConsumer:
 _NO_CONSUMER = _NoConsumer()
 
 
-async def keep_undecoded(message: KafkaMessage) -> bytes:
-    """A decoder that leaves the records as they are."""
-    return b""
+async def keep_undecoded(message: KafkaMessage) -> Records:
+    """A decoder that hands over the records as they are."""
+    assert isinstance(message.raw_message, tuple)
+    return message.raw_message
 
 
 class Consumer:
@@ -239,13 +241,23 @@ class Consumer:
             return f"{self.group}: no progress for {now - self._lagging_since:.0f} s although there is lag"
         return None
 
-    async def _consume(self, message: KafkaMessage) -> None:
-        assert self._subscriber is not None
-        consumer = self._subscriber.consumer
+    async def _consume(self, records: Records) -> None:
+        consumer = self._subscriber.consumer if self._subscriber is not None else None
         if consumer is None:
             return
-        records = message.raw_message
-        assert isinstance(records, tuple)
+        try:
+            await self._apply_and_commit(consumer, records)
+        except Exception:
+            # FastStream would log this and go on behind the batch: take it again instead.
+            log.exception("batch-failed", group=self.group)
+            starts: dict[TopicPartition, int] = {}
+            for record in records:
+                starts.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+            for partition in starts.keys() & consumer.assignment():
+                consumer.seek(partition, starts[partition])
+            await asyncio.sleep(1)
+
+    async def _apply_and_commit(self, consumer: AIOKafkaConsumer, records: Records) -> None:
         items: list[Item] = []
         ends: dict[TopicPartition, int] = {}
         halted: set[TopicPartition] = set()

@@ -37,15 +37,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A right that a person holds: a role within a scope. Scope type ``platform`` reaches everywhere."""
+    """A right that a person holds: a role within a scope. Scope type ``mission`` reaches everywhere."""
 
     role: str
-    scope_type: str = "platform"
+    scope_type: str = "mission"
     scope: str = "*"
 
     def covers(self, scope_type: str, scope: str) -> bool:
         """Whether the grant holds for an object with this scope."""
-        return self.scope_type == "platform" or (self.scope_type, self.scope) == (scope_type, scope)
+        return self.scope_type == "mission" or (self.scope_type, self.scope) == (scope_type, scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class KeyRing:
             return
         try:
             event = decode(Attributes.from_headers(headers).type, value)
-            self.add(kid, event.jwk)  # type: ignore[attr-defined]  # the topic holds this one event type
+            self.add(kid, event.public_jwk)  # type: ignore[attr-defined]  # the topic holds this one event type
         except Exception as error:
             log.error("signing-key-unreadable", kid=kid, error=repr(error))
 

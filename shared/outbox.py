@@ -98,7 +98,7 @@ def row_of(event: Event | Tombstone, aggregate: str, version: int, ordinal: int,
         ordinal=ordinal,
         actor=cause.actor or service,
         onbehalfof=cause.on_behalf_of,
-        city=aggregate if aggregate.startswith("city_") else getattr(event, "city", None),
+        city=aggregate if aggregate.startswith("city_") else getattr(event, "city_id", None),
         correlationid=cause.correlation or id,
         causationid=cause.causation,
         traceparent=carrier.get("traceparent"),
@@ -162,7 +162,7 @@ class Relay:
 
     def alive(self) -> bool:
         """Whether the background work goes on."""
-        return all(not task.done() for task in self._tasks)
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def _watch(self) -> None:
         while True:
@@ -204,9 +204,15 @@ class Relay:
                 pass
 
     async def _lease(self) -> bool:
-        free = {"_id": "relay", "$or": [{"owner": self._owner}, {"$expr": {"$lt": ["$expires", "$$NOW"]}}]}
-        take = [{"$set": {"owner": self._owner, "expires": {"$add": ["$$NOW", LEASE_SECONDS * 1000]}}}]
-        return await self._store.claim("leases", free, take, upsert=True) is not None
+        ours = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lt": [{"$ifNull": ["$expires", None]}, "$$NOW"]}]}
+        until = {"$add": ["$$NOW", LEASE_SECONDS * 1000]}
+        take = [
+            {"$set": {"free": ours}},
+            {"$set": {"owner": {"$cond": ["$free", self._owner, "$owner"]}}},
+            {"$set": {"expires": {"$cond": ["$free", until, "$expires"]}}},
+        ]
+        lease = await self._store.claim("leases", {"_id": "relay"}, take, upsert=True)
+        return lease is not None and bool(lease["free"])
 
     async def _drain(self) -> int:
         """Publishes up to one batch; returns how many rows were published.

@@ -112,8 +112,8 @@ class Service:
             allow_auto_create_topics=False,
             graceful_timeout=GRACE_SECONDS,
             apply_types=False,
-            logger=None,
-            log_level=logging.WARNING,
+            logger=logging.getLogger("faststream"),
+            log_level=logging.DEBUG,
         )
 
     def start(self) -> None:

@@ -5,6 +5,7 @@ successor (PyMongo's asyncio client) is a change of one file.
 """
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -33,6 +34,9 @@ Sort = Sequence[tuple[str, int]]
 
 MAJORITY = WriteConcern(w="majority", j=True)
 """Only what a majority holds in its journal is acknowledged to anybody."""
+
+TRANSACTION_SECONDS = 15.0
+"""How long a transaction that collides with others is tried again."""
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 """How long a repeated ``Idempotency-Key`` gives the first answer again."""
@@ -165,6 +169,8 @@ class Transaction(Reader):
             if result.matched_count == 0:
                 raise conflict("changed-meanwhile", "Somebody else changed this in the meantime; load it again.")
         for ordinal, event in enumerate(events):
+            if isinstance(event, Event) and event.aggregate_id != saved.id:
+                raise ValueError(f"{event.type} tells of {event.aggregate_id}, not of {saved.id}")
             self.emit(event, saved.id, saved.version, ordinal)
         return saved
 
@@ -254,20 +260,36 @@ class Store(Reader):
         ``work`` may run more than once (concurrent writes), so it must have no other effects. ``turn`` names an
         aggregate that many write to at once: within this process they queue instead of colliding in the database.
         """
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + TRANSACTION_SECONDS
+        backoff = 0.002
         async with self._turn(turn), await self._client.start_session() as session:
+            while True:
+                try:
+                    async with session.start_transaction(ReadConcern("snapshot"), MAJORITY, ReadPreference.PRIMARY):
+                        transaction = Transaction(self, session)
+                        result = await work(transaction)
+                        await transaction.finish(result)
+                        await self._commit(session, give_up)
+                    return result
+                except PyMongoError as error:
+                    if not error.has_error_label("TransientTransactionError") or loop.time() > give_up:
+                        raise
+                    # The driver's own retry does not wait, and writers of one document keep each other from ending.
+                    await asyncio.sleep(random.uniform(0, backoff))
+                    backoff = min(backoff * 2, 0.1)
 
-            async def attempt(session: AsyncIOMotorClientSession) -> R:
-                transaction = Transaction(self, session)
-                result = await work(transaction)
-                await transaction.finish(result)
-                return result
-
-            return await session.with_transaction(
-                attempt,
-                read_concern=ReadConcern("snapshot"),
-                write_concern=MAJORITY,
-                read_preference=ReadPreference.PRIMARY,
-            )
+    @staticmethod
+    async def _commit(session: AsyncIOMotorClientSession, give_up: float) -> None:
+        """Commits until the outcome is known (MongoDB's transactions specification)."""
+        while True:
+            try:
+                await session.commit_transaction()
+                return
+            except PyMongoError as error:
+                unknown = error.has_error_label("UnknownTransactionCommitResult")
+                if not unknown or asyncio.get_running_loop().time() > give_up:
+                    raise
 
     @asynccontextmanager
     async def _turn(self, key: str | None) -> AsyncIterator[None]:

@@ -1,0 +1,122 @@
+"""A small producing and a small consuming service, made of the real parts, for tests of what all services stand on."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pymongo import UpdateOne
+
+from contracts import registration as facts
+from contracts.envelope import Envelope
+from contracts.registry import TOPICS
+from infra.local.stack import LocalStack
+from shared.ids import new_id
+from shared.inbox import Inbox
+from shared.service import Service
+from shared.settings import Settings
+from shared.store import Collection, Document, Transaction
+
+PRODUCER = "registration"
+READER = "cohort-selection"
+CITIES_TOPIC = next(topic for topic in TOPICS if topic.name == "registration.cities")
+
+AUTHORITY = facts.Authority(
+    name="Illustrative Town",
+    kind=facts.CityKind.MUNICIPALITY,
+    country="PT",
+    places=(
+        facts.Place(source="geonames", code="1", name="Illustrative Town", country="PT", latitude=41, longitude=-8),
+    ),
+    time_zone="Europe/Lisbon",
+)
+
+
+class City(Document):
+    """What the producing side keeps."""
+
+    counter: int = 0
+
+
+class Seen(Document):
+    """What the reading side keeps: every effect counts, so one too many shows."""
+
+    effects: int = 0
+    order: list[int] = []
+
+
+CITIES = Collection("test_cities", City)
+SEEN = Collection("test_seen", Seen, kind="projection")
+
+
+def settings(stack: LocalStack, service: str, instance: int = 0, **changes: Any) -> Settings:
+    """The settings that a process of this service gets from the stack."""
+    environment = {
+        name.removeprefix("MISSION_").lower(): value for name, value in stack.settings_for(service, instance).items()
+    }
+    return Settings(_secrets_dir=environment.pop("secrets_dir"), **(environment | {"traces_file": None} | changes))
+
+
+async def eventually(condition: Callable[[], Awaitable[Any]], what: str, timeout: float = 30) -> Any:
+    """Waits until the condition is true and returns its value; fails with what was waited for."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if value := await condition():
+            return value
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"not within {timeout} s: {what}")
+
+
+def counting_inbox(service: str = READER) -> Inbox:
+    """Handlers for everything that the service reads; those of cities count."""
+    inbox = Inbox(service)
+
+    async def count(tx: Transaction, event: Any, envelope: Envelope) -> None:
+        version = envelope.attributes.aggregateversion
+        change = {"$inc": {"effects": 1}, "$push": {"order": version}}
+        tx.defer(SEEN, UpdateOne({"_id": envelope.attributes.subject}, change, upsert=True))
+
+    async def ignore(tx: Transaction, event: Any, envelope: Envelope) -> None:
+        return None
+
+    for topic in TOPICS:
+        for event in topic.readers.get(service, ()):
+            if topic.name != "registration.signing-keys":
+                inbox.on(event)(count if topic is CITIES_TOPIC else ignore)
+    return inbox
+
+
+@asynccontextmanager
+async def running(
+    stack: LocalStack, service: str, inbox: Inbox | None = None, instance: int = 0
+) -> AsyncIterator[Service]:
+    """A service's parts at work, without its HTTP door."""
+    running = Service(
+        settings(stack, service, instance), inbox or counting_inbox(service), [CITIES, SEEN], None, [], []
+    )
+    running.start()
+    try:
+        await eventually(lambda: _true(running.started), f"{service} has started", 60)
+        yield running
+    finally:
+        await running.stop()
+
+
+async def _true(value: bool) -> bool:
+    return value
+
+
+async def write_city(service: Service, city: City | None = None) -> City:
+    """One write: the aggregate's next version and the event that tells of it."""
+    document = city or City(id=new_id("city"))
+
+    async def work(tx: Transaction) -> City:
+        event = (
+            facts.CityPublished(city_id=document.id, ground="official-list")
+            if document.version
+            else facts.CityRegistered(city_id=document.id, authority=AUTHORITY, origin="official-list")
+        )
+        return await tx.save(CITIES, document.model_copy(update={"counter": document.counter + 1}), event)
+
+    return await service.store.transaction(work)
