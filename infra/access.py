@@ -112,13 +112,14 @@ def ensure_rules(
         for created in admin.create_acls(list(add), request_timeout=TIMEOUT).values():
             created.result()
     if remove:
-        for deleted in admin.delete_acls([_exactly(rule) for rule in remove], request_timeout=TIMEOUT).values():
+        for deleted in admin.delete_acls([exactly(rule) for rule in remove], request_timeout=TIMEOUT).values():
             deleted.result()
     wait_until(lambda: present(admin) == wanted)
     return len(add), len(remove)
 
 
-def _exactly(rule: AclBinding) -> AclBindingFilter:
+def exactly(rule: AclBinding) -> AclBindingFilter:
+    """The filter that matches this rule and no other."""
     return AclBindingFilter(
         rule.restype,
         rule.name,
