@@ -33,7 +33,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from contracts import registry
 from contracts.envelope import EVENT_TYPES, Attributes, Envelope, Event, UnknownVersion, decode, name_and_version
-from shared import context, dead_letters, outbox
+from shared import context, dead_letters
 from shared.dead_letters import Origin
 from shared.inbox import Handler, Inbox, RawHandler, RawRecord
 from shared.problems import NotYetKnown
@@ -532,7 +532,7 @@ class Consumer:
         self.stopped = {partition: why for partition, why in self.stopped.items() if partition in assigned}
         STOPPED.set(len(self.stopped))
         self._positions = {partition: end for partition, end in self._positions.items() if partition in assigned}
-        lags: dict[str, int] = {topic: 0 for topic in self._reads}
+        lags: dict[str, int] = dict.fromkeys(self._reads, 0)
         if assigned:
             async with asyncio.timeout(MONITOR_SECONDS):
                 ends = await consumer.end_offsets(list(assigned))

@@ -133,7 +133,9 @@ class KeyRing:
         except (JoseError, ValueError, TypeError, KeyError) as error:
             expired = type(error).__name__ == "ExpiredTokenError"
             code = "token-expired" if expired else "token-invalid"
-            raise not_signed_in("The access token has expired." if expired else "The access token is not valid.", code) from None
+            raise not_signed_in(
+                "The access token has expired." if expired else "The access token is not valid.", code
+            ) from None
 
     def _key(self, guest: Any) -> OKPKey:
         kid = guest.headers().get("kid")
@@ -187,7 +189,7 @@ def issue(key: OKPKey, kid: str, caller: Caller, lifetime_seconds: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class May:
-    """Declares who may call an endpoint: ``caller: Annotated[Caller, may(...)]``. Any one of the conditions suffices."""
+    """Declares who may call an endpoint: ``caller: Annotated[Caller, may(...)]``. Any one condition suffices."""
 
     anyone: bool = False
     signed_in: bool = False
@@ -201,7 +203,10 @@ class May:
             raise not_signed_in("Sign in to do this.")
         city = request.path_params.get(self.member_of) if self.member_of else None
         allowed = (
-            self.anyone or self.signed_in or (bool(self.roles) and caller.has_role(*self.roles)) or city in caller.cities
+            self.anyone
+            or self.signed_in
+            or (bool(self.roles) and caller.has_role(*self.roles))
+            or city in caller.cities
         )
         if not allowed:
             raise forbidden()
@@ -210,7 +215,9 @@ class May:
         return caller
 
 
-def may(*, anyone: bool = False, signed_in: bool = False, roles: Iterable[str] = (), member_of: str | None = None) -> Any:
+def may(
+    *, anyone: bool = False, signed_in: bool = False, roles: Iterable[str] = (), member_of: str | None = None
+) -> Any:
     """The one declarative place of an endpoint that says who may call it.
 
     ``anyone`` needs no account, ``signed_in`` any account, ``roles`` a grant of one of them in any scope (the use case

@@ -6,7 +6,7 @@ At least once: a repeat has the same id and the same bytes. Per aggregate the or
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -61,7 +61,9 @@ class Tombstone:
     of: type[Event]
 
 
-def record(topic: str, key: str, value: bytes | None, headers: Headers, *, aggregate: str, version: int, ordinal: int = 0) -> Row:
+def record(
+    topic: str, key: str, value: bytes | None, headers: Headers, *, aggregate: str, version: int, ordinal: int = 0
+) -> Row:
     """An outbox row for a record that is ready as bytes. (aggregate, version, ordinal) is unique for all time."""
     return {
         "_id": str(event_id(aggregate, version, ordinal)),
@@ -110,7 +112,7 @@ def row_of(event: Event | Tombstone, aggregate: str, version: int, ordinal: int,
         raise Problem(
             413,
             "event-too-large",
-            f"This change makes an event of {size} bytes, more than the {topic.max_message_bytes} that can be published.",
+            f"This change makes an event of {size} bytes; {topic.max_message_bytes} can be published.",
             params={"size": size, "limit": topic.max_message_bytes},
         )
     return record(topic.name, aggregate, value, headers, aggregate=aggregate, version=version, ordinal=ordinal) | {
@@ -144,7 +146,10 @@ class Relay:
 
     def start(self) -> None:
         """Begins to work in the background."""
-        self._tasks = [asyncio.create_task(self._work(), name="relay"), asyncio.create_task(self._watch(), name="relay-watch")]
+        self._tasks = [
+            asyncio.create_task(self._work(), name="relay"),
+            asyncio.create_task(self._watch(), name="relay-watch"),
+        ]
 
     async def stop(self) -> None:
         """Publishes what is ready, gives the lease back and stops."""
@@ -221,7 +226,9 @@ class Relay:
         """
         outbox = self._store.snapshot(COLLECTION)
         parked = await outbox.distinct("aggregate", {"published": False, "parked": True})
-        waiting: dict[str, Any] = {"published": False, "aggregate": {"$nin": parked}} if parked else {"published": False}
+        waiting: dict[str, Any] = (
+            {"published": False, "aggregate": {"$nin": parked}} if parked else {"published": False}
+        )
         order = [("aggregate", ASCENDING), ("version", ASCENDING), ("ordinal", ASCENDING)]
         rows = await outbox.find(waiting).sort(order).limit(BATCH).to_list(None)
         PARKED.set(len(parked))
@@ -236,7 +243,9 @@ class Relay:
             return len(rows)
         sent = [await producer.send(**_arguments(row)) for row in rows]
         results = await asyncio.gather(*sent, return_exceptions=True)
-        await self._mark([row for row, result in zip(rows, results, strict=True) if not isinstance(result, BaseException)])
+        await self._mark(
+            [row for row, result in zip(rows, results, strict=True) if not isinstance(result, BaseException)]
+        )
         errors = [result for result in results if isinstance(result, BaseException)]
         if errors:
             self._careful = True

@@ -48,7 +48,9 @@ class Cursors:
                 raise ValueError
             values: list[Any] = json.loads(text)
         except ValueError:
-            raise Problem(400, "cursor-invalid", "This cursor is not one of this list; start from the first page.") from None
+            raise Problem(
+                400, "cursor-invalid", "This cursor is none of this list's; start from its first page."
+            ) from None
         return values
 
     def _mac(self, scope: str, text: bytes) -> bytes:

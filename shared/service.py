@@ -149,7 +149,9 @@ class Service:
             self._broker = self._make_broker(refresh)
             named = [("events", plain), ("platforms", templates)]
             self._consumers = [
-                Consumer(self._inbox, store, topics, name, str(self.settings.instance)) for name, topics in named if topics
+                Consumer(self._inbox, store, topics, name, str(self.settings.instance))
+                for name, topics in named
+                if topics
             ]
             for each in self._consumers:
                 each.subscribe(self._broker)
@@ -192,7 +194,11 @@ class Service:
             stuck = self.relay.stuck_since
             if not self.relay.alive():
                 found.append("the outbox relay has ended")
-            elif stuck is not None and asyncio.get_running_loop().time() - stuck > RELAY_STUCK_SECONDS and not self._broker_away():
+            elif (
+                stuck is not None
+                and asyncio.get_running_loop().time() - stuck > RELAY_STUCK_SECONDS
+                and not self._broker_away()
+            ):
                 found.append("the outbox relay is stuck")
         if self.started and self._timers is not None and not self._timers.alive():
             found.append("deadlines are no longer worked off")
@@ -215,7 +221,9 @@ class Service:
             if self.relay is not None and self.relay.stuck_since is not None:
                 found.append("kafka")
         found += [f"{each.group}: {each.outage}" for each in self._consumers if each.outage]
-        found += [f"{p.topic}/{p.partition} stopped: {why}" for each in self._consumers for p, why in each.stopped.items()]
+        found += [
+            f"{p.topic}/{p.partition} stopped: {why}" for each in self._consumers for p, why in each.stopped.items()
+        ]
         return found
 
 

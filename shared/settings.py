@@ -19,7 +19,7 @@ class Settings(BaseSettings):
 
     environment: Literal["local", "test", "production"] = "local"
     service: str
-    instance: int = Field(0, ge=0, description="Number of this process among those of its service, stable over restarts")
+    instance: int = Field(0, ge=0, description="Number of this process within its service, stable over restarts")
     public_url: str = "http://127.0.0.1:8080"
 
     kafka_bootstrap: str = "127.0.0.1:9092"

@@ -202,7 +202,12 @@ class Transaction(Reader):
             await self.raw(name).bulk_write(self._deferred.pop(name), session=self._session)
 
     async def update(
-        self, collection: Collection[Any], filter: Filter, update: Mapping[str, Any] | list[Any], *, upsert: bool = False
+        self,
+        collection: Collection[Any],
+        filter: Filter,
+        update: Mapping[str, Any] | list[Any],
+        *,
+        upsert: bool = False,
     ) -> int:
         """Updates every fitting document at once; returns how many fitted. For rows that carry no events."""
         await self.flush()
@@ -306,7 +311,9 @@ class Store(Reader):
             if not waiting:
                 self._turns.pop(key, None)
 
-    async def claim(self, collection: str, filter: Filter, update: Any, *, upsert: bool = False, sort: Sort = ()) -> Row | None:
+    async def claim(
+        self, collection: str, filter: Filter, update: Any, *, upsert: bool = False, sort: Sort = ()
+    ) -> Row | None:
         """Changes one fitting document and returns it as it is afterwards, None when none fits.
 
         The database's own clock is ``$$NOW`` in a pipeline update, so that processes whose clocks differ agree.

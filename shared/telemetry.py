@@ -102,7 +102,9 @@ def configure_traces(settings: Settings) -> TracerProvider:
     resource = Resource.create({"service.name": settings.service, "service.instance.id": str(settings.instance)})
     provider = TracerProvider(resource=resource)
     if settings.traces_file is not None:
-        provider.add_span_processor(BatchSpanProcessor(JsonLinesExporter(settings.traces_file), schedule_delay_millis=500))
+        provider.add_span_processor(
+            BatchSpanProcessor(JsonLinesExporter(settings.traces_file), schedule_delay_millis=500)
+        )
     if settings.otlp_endpoint is not None:
         # Imported where it is used: it is large, and most processes have no collector.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -125,7 +127,9 @@ class Telemetry:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         request_id = headers.get("x-request-id", "")
-        if not (request_id.isascii() and request_id.replace("-", "").replace("_", "").isalnum() and len(request_id) <= 64):
+        if not (
+            request_id.isascii() and request_id.replace("-", "").replace("_", "").isalnum() and len(request_id) <= 64
+        ):
             request_id = new_id("req")
         scope["request_id"] = request_id
         started = time.perf_counter()
@@ -139,7 +143,9 @@ class Telemetry:
             await send(message)
 
         with (
-            tracer.start_as_current_span(scope["method"], propagate.extract(headers), kind=trace.SpanKind.SERVER) as span,
+            tracer.start_as_current_span(
+                scope["method"], propagate.extract(headers), kind=trace.SpanKind.SERVER
+            ) as span,
             context.within(context.Context(correlation=request_id)),
         ):
             try:
