@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, NaiveDatetime, StringConstraints, model_validator
 
@@ -115,7 +115,7 @@ class PlannedMoment(Model):
             raise ValueError("a wall-clock time has no offset")
         try:
             aware = local.replace(tzinfo=ZoneInfo(zone))
-        except (ZoneInfoNotFoundError, OSError) as error:
+        except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"{zone!r} is not a time zone") from error
         utc = aware.astimezone(UTC)
         if utc.astimezone(aware.tzinfo).replace(tzinfo=None, fold=0) != local.replace(fold=0):
