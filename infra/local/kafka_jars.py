@@ -5,7 +5,7 @@
 
 import fcntl
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -71,16 +71,25 @@ def checked(maven: MavenContext, checksum: str, coordinates: str) -> Path:
     )
 
 
-def classpath(cache: Path) -> list[Path]:
+def classpath(cache: Path, progress: Callable[[int, int], None] | None = None) -> list[Path]:
     """The paths of all locked jars; works offline once the cache is filled.
 
-    Raises :class:`LocalError` when a jar cannot be had or is not the one that was locked.
+    ``progress`` is told how many of how many jars are there. Raises :class:`LocalError` when a jar cannot be had or is not the one that was locked.
     """
     cache.mkdir(parents=True, exist_ok=True)
     maven = context(cache)
     with (cache / ".lock").open("w") as lock, ThreadPoolExecutor(8) as pool:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return list(pool.map(lambda entry: checked(maven, *entry), locked()))
+        found = [pool.submit(checked, maven, *entry) for entry in locked()]
+        try:
+            for number, path in enumerate(found):
+                path.result()
+                if progress:
+                    progress(number + 1, len(found))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        return [path.result() for path in found]
 
 
 def resolve(cache: Path) -> Iterator[str]:

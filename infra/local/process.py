@@ -61,6 +61,7 @@ class Daemon:
         self.command = list(command)
         self.log = log
         self.pid_file = pid_file
+        self._child: psutil.Popen | None = None
 
     @property
     def process(self) -> psutil.Process | None:
@@ -72,6 +73,11 @@ class Daemon:
         """The live process's id."""
         process = self.process
         return process.pid if process else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The code with which the last child of this program ended; minus the number of the signal that ended it."""
+        return None if self._child is None else self._child.poll()
 
     def spawn(self, environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
         """Starts the process with ``environment`` added to this program's own; does not wait until it is ready."""
@@ -92,6 +98,7 @@ class Daemon:
         except BaseException:
             child.kill()
             raise
+        self._child = child
 
     def stop(self, timeout: float = 20) -> None:
         """Ends the process in an orderly way, and by force after ``timeout`` seconds."""

@@ -1,7 +1,6 @@
 """The whole local stack: Kafka, MongoDB and mail, with topics, users and access rules from the registry."""
 
 import asyncio
-import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from pydantic import TypeAdapter, ValidationError
+
+from contracts.common import PlatformId
 from contracts.registry import OPERATOR, SERVICES, TOPICS, Topic
 from infra.access import ensure_rules, ensure_users, platform_principal
 from infra.local import HOST
@@ -29,8 +31,6 @@ CACHE: Final = ROOT / ".local" / "cache"
 """Downloads that all local platforms of this checkout share."""
 
 MINIMUM_FREE_BYTES: Final = 2 * 1024**3
-PLATFORM_ID: Final = re.compile(r"[a-z]{2}(-[a-z0-9]+)+")
-"""Country code first; no more than topics and principals can carry."""
 
 
 class LocalStack:
@@ -170,8 +170,12 @@ class LocalStack:
 
         Raises :class:`LocalError` for an id that is not a country code followed by words.
         """
-        if not PLATFORM_ID.fullmatch(platform):
-            raise LocalError(f"{platform!r} is not a platform id; write the country code first, as se-viable-cities.")
+        try:
+            TypeAdapter(PlatformId).validate_python(platform)
+        except ValidationError as error:
+            raise LocalError(
+                f"{platform!r} is not a platform id; write the country code first, as se-viable-cities."
+            ) from error
         principal = platform_principal(platform)
         self.secrets.kafka(principal)
         self.apply_registry()

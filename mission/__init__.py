@@ -1,0 +1,1 @@
+"""The command line: starts, watches and administers a platform on this machine."""

@@ -1,0 +1,5 @@
+"""``python -m mission``."""
+
+from mission.cli import main
+
+main()

@@ -1,0 +1,68 @@
+"""The shift of this platform's clock, in the file that all its services read."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from infra.local.errors import LocalError
+from mission import place
+
+UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+DURATION: Final = re.compile(r"(?:\d+[wdhms])+")
+
+
+def duration(text: str) -> timedelta:
+    """Reads ``30d``, ``12h`` or ``1d12h`` (weeks, days, hours, minutes, seconds).
+
+    Raises :class:`LocalError` for anything else.
+    """
+    if not DURATION.fullmatch(text):
+        raise LocalError(f"{text!r} is not a length of time; write it as 30d, 12h or 1d12h.")
+    parts = re.findall(r"(\d+)([wdhms])", text)
+    try:
+        return sum((timedelta(**{UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    except OverflowError as error:
+        raise LocalError(f"{text!r} is longer than a calendar reaches.") from error
+
+
+def _file() -> Path:
+    return place.home() / "clock.json"
+
+
+def shift() -> timedelta:
+    """How far this platform's clock is ahead of the machine's."""
+    try:
+        return timedelta(seconds=json.loads(_file().read_text())["offset_seconds"])
+    except FileNotFoundError:
+        return timedelta()
+
+
+def forward(by: timedelta) -> None:
+    """Moves the clock of all services of this platform forward."""
+    _write(shift() + by)
+
+
+def reset() -> None:
+    """Takes the clock back to the machine's. What has happened in the future stays."""
+    _write(timedelta())
+
+
+def now() -> datetime:
+    """The present instant of this platform, in UTC.
+
+    Raises :class:`LocalError` when the clock is moved beyond what a calendar can hold.
+    """
+    try:
+        return datetime.now(UTC) + shift()
+    except OverflowError as error:
+        raise LocalError("That is further than a calendar reaches; `mission clock reset` takes it back.") from error
+
+
+def _write(offset: timedelta) -> None:
+    path = _file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"offset_seconds": offset.total_seconds()}))
+    draft.replace(path)

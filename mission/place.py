@@ -1,0 +1,104 @@
+"""Where this platform is on the machine: its directory, its ports, and the state that the supervisor writes down."""
+
+import os
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel
+
+from contracts.registry import SERVICES
+from infra.local.ports import Ports
+from infra.local.process import Daemon
+from infra.local.stack import ROOT, LocalStack
+
+
+class Phase(StrEnum):
+    """Where the platform is between start and end."""
+
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class Health(StrEnum):
+    """Where one process is."""
+
+    STARTING = "starting"
+    READY = "ready"
+    CRASHED = "crashed"
+    STOPPED = "stopped"
+
+
+class ProcessState(BaseModel):
+    """One process as ``mission status`` shows it. ``problem`` is the reason of the last crash with its last lines."""
+
+    name: str
+    health: Health
+    port: int
+    pid: int | None = None
+    restarts: int = 0
+    problem: str = ""
+
+
+class State(BaseModel):
+    """The whole platform, as the supervisor wrote it down last."""
+
+    phase: Phase
+    since: datetime
+    port_base: int
+    scale: dict[str, int]
+    processes: list[ProcessState]
+    problem: str = ""
+
+
+def home() -> Path:
+    """The platform's data: ``.local`` in the project's directory, or where ``MISSION_HOME`` says."""
+    return Path(os.environ.get("MISSION_HOME") or ROOT / ".local").absolute()
+
+
+def stack(ports: Ports | None = None) -> LocalStack:
+    """The local stack of this platform, on the ports that are set or that it is running on."""
+    if ports is None:
+        state = read_state()
+        running = state is not None and supervisor().process is not None
+        ports = Ports(state.port_base) if state and running else Ports.from_environment()
+    return LocalStack(home(), ports, tls=os.environ.get("MISSION_PLATFORMS_TLS", "") == "true")
+
+
+def supervisor() -> Daemon:
+    """The process that keeps everything running."""
+    return Daemon("Supervisor", [], home() / "logs" / "supervisor.log", home() / "run" / "supervisor.pid")
+
+
+def services() -> list[str]:
+    """The services of the registry that this checkout has a ``main.py`` for."""
+    return [name for name in SERVICES if (ROOT / "services" / package(name) / "main.py").exists()]
+
+
+def package(service: str) -> str:
+    """The Python package of a service."""
+    return service.replace("-", "_")
+
+
+STATE_FILE: Final = "run/state.json"
+
+
+def read_state() -> State | None:
+    """The state as written down last, or None before the first start."""
+    try:
+        return State.model_validate_json((home() / STATE_FILE).read_text())
+    except FileNotFoundError:
+        return None
+
+
+def write_state(state: State) -> None:
+    """Writes the state down, whole or not at all."""
+    path = home() / STATE_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(state.model_dump_json(indent=1))
+    draft.replace(path)

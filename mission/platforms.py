@@ -1,0 +1,85 @@
+"""Opens the door for a national platform: its topics, its user, its entry in the directory."""
+
+from pathlib import Path
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from contracts.envelope import Attributes, decode, event_id
+from contracts.national_platforms import PlatformListed
+from contracts.registry import OPERATOR, topic_of
+from infra.local.errors import LocalError
+from infra.local.stack import LocalStack
+from mission import clock
+
+DIRECTORY: Final = topic_of(PlatformListed).name
+TIMEOUT: Final = 15.0
+
+
+def listed(stack: LocalStack) -> dict[str, tuple[int, PlatformListed]]:
+    """The directory as it is now: each platform's newest entry and its version."""
+    client = stack.kafka.client(OPERATOR)
+    consumer = Consumer(
+        {**client, "group.id": f"{OPERATOR}.directory", "enable.auto.commit": False, "enable.partition.eof": True}
+    )
+    entries: dict[str, tuple[int, PlatformListed]] = {}
+    try:
+        consumer.assign([TopicPartition(DIRECTORY, 0, 0)])
+        while True:
+            message = consumer.poll(TIMEOUT)
+            if message is None:
+                raise LocalError("Kafka does not answer; `mission status` shows what is wrong.")
+            if error := message.error():
+                if error.code() == KafkaError._PARTITION_EOF:
+                    return entries
+                raise KafkaException(error)
+            value = message.value()
+            if value is None:
+                continue
+            attributes = Attributes.from_headers([(name, _bytes(raw)) for name, raw in message.headers() or []])
+            event = decode(attributes.type, value)
+            if isinstance(event, PlatformListed):
+                entries[event.platform] = attributes.aggregateversion, event
+    finally:
+        consumer.close()
+
+
+def add(stack: LocalStack, entry: PlatformListed) -> Path:
+    """Adds a platform, or gives its entry in the directory a new version; the same again changes nothing.
+
+    Returns the path of a client configuration that the platform can use as it is. Raises :class:`LocalError` when
+    the broker does not take it.
+    """
+    properties = stack.add_platform(entry.platform)
+    version, present = listed(stack).get(entry.platform, (0, None))
+    if present != entry:
+        _publish(stack, entry, version + 1)
+    return properties
+
+
+def _publish(stack: LocalStack, entry: PlatformListed, version: int) -> None:
+    attributes = Attributes(
+        id=str(event_id(entry.aggregate_id, version, 0)),
+        source=f"/{OPERATOR}",
+        type=entry.type,
+        subject=entry.aggregate_id,
+        time=clock.now(),
+        aggregateversion=version,
+        actor=OPERATOR,
+    )
+    refusals: list[KafkaError | None] = []
+    producer = Producer({**stack.kafka.client(OPERATOR), "enable.idempotence": True})
+    producer.produce(
+        DIRECTORY,
+        entry.model_dump_json().encode(),
+        entry.aggregate_id.encode(),
+        headers=list(attributes.headers()),
+        on_delivery=lambda error, _: refusals.append(error),
+    )
+    producer.flush(TIMEOUT)
+    if refusals != [None]:
+        raise LocalError(f"{entry.platform} is not in the directory: {refusals[0] if refusals else 'Kafka is away'}.")
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
