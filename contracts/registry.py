@@ -147,7 +147,15 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
         owner="registration",
         description="Who speaks for which city. Key: membership.",
         events=MEMBERSHIP_FACTS,
-        readers={"notification": MEMBERSHIP_FACTS},
+        readers={
+            # Reviewers' own cities are conflicts of interest, and only members can represent a city.
+            "cohort-selection": (
+                registration.MembershipApproved,
+                registration.MembershipSuspended,
+                registration.MembershipEnded,
+            ),
+            "notification": MEMBERSHIP_FACTS,
+        },
     ),
     Topic(
         name="registration.grants",

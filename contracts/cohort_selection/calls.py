@@ -97,7 +97,10 @@ Answer = Slug | bool | int | tuple[Slug, ...]
 
 
 class ApplicantFacts(Model):
-    """What the rules saw of the city when the application arrived. ``statuses`` are those that held then."""
+    """What the rules saw of the city when the application arrived.
+
+    ``statuses`` are those that held then, ``former_statuses`` those that had ended by then.
+    """
 
     country: CountryCode
     country_status: Slug
@@ -105,6 +108,7 @@ class ApplicantFacts(Model):
     inhabitants: Count | None = None
     neutral_by: Year | None = None
     statuses: tuple[Slug, ...] = ()
+    former_statuses: tuple[Slug, ...] = ()
     completed_programmes: tuple[Slug, ...] = ()
 
 
