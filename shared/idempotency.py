@@ -47,10 +47,11 @@ async def begin(request: Request, principal: str | None) -> None:
 
 
 async def _recall(request: Request, id: str, digest: str) -> bool:
-    store = request.app.state.service.store
-    if store is None:
+    service = request.app.state.service
+    if service.relay is None:
+        # The gateway keeps nothing, so a repeat is found by the service behind it.
         return False
-    answer = await store.db["idempotency"].find_one({"_id": id})
+    answer = await service.store.db["idempotency"].find_one({"_id": id})
     if answer is None:
         return False
     if answer["digest"] != digest:

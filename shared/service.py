@@ -14,6 +14,7 @@ from faststream.kafka import KafkaBroker
 from faststream.security import SASLScram512
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
+from starlette.middleware import Middleware
 
 from shared import consumer, deadlines, idempotency, outbox, problems, telemetry
 from shared.bodies import BodyLimits
@@ -253,11 +254,13 @@ def create_service(
     on_stop: Sequence[Hook] = (),
     settings: Settings | None = None,
     other_types: tuple[str, ...] = (),
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """A service: HTTP app, broker, store, outbox relay, inbox, deadlines, identity, health and telemetry in one call.
 
     ``inbox`` None makes a service that keeps nothing (the gateway). ``on_start`` hooks run when the store is ready and
-    may run again when start-up has to be repeated. ``other_types`` are media types of bodies beside JSON.
+    may run again when start-up has to be repeated. ``other_types`` are media types of bodies beside JSON,
+    ``middleware`` goes between telemetry and the limits on bodies, the outermost first.
     """
     settings = settings or Settings(_secrets_dir=secrets_dir(), service=name)
     telemetry.configure_logs(settings)
@@ -282,6 +285,8 @@ def create_service(
     idempotency.install(app)
     app.add_exception_handler(PyMongoError, _on_database_error)
     app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, other_types=other_types)
+    for each in reversed(middleware):
+        app.add_middleware(each.cls, *each.args, **each.kwargs)
     app.add_middleware(telemetry.Telemetry)
     return app
 

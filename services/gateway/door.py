@@ -1,0 +1,122 @@
+"""What every request passes before anything else happens: when it came, from whom, how often, and where to.
+
+Plain ASGI, inside the telemetry's middleware and around everything else.
+"""
+
+import time
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway import headers
+from services.gateway.limits import Limiter, bucket_of
+from services.gateway.proxy import Proxy, too_large
+from services.gateway.routes import PREFIX, service_for
+from services.gateway.settings import GatewaySettings
+from shared import problems
+from shared.identity import Caller, KeyRing, not_signed_in, stamp_arrival
+from shared.problems import Problem
+from shared.service import Service
+
+VERIFIED_SECONDS: Final = 10.0
+VERIFIED_TOKENS: Final = 10_000
+
+
+class Passed:
+    """A route for the metrics' labels: all paths below one segment count as one."""
+
+    def __init__(self, segment: str) -> None:
+        self.path = f"{PREFIX}/{segment}"
+
+
+class Door:
+    """ASGI middleware: admits a request and brings it to its service, or to the gateway's own pages (``app``)."""
+
+    def __init__(self, app: ASGIApp, settings: GatewaySettings, proxy: Proxy) -> None:
+        self._app = app
+        self._settings = settings
+        self._proxy = proxy
+        self._key = settings.gateway_key.get_secret_value()
+        self._https = settings.public_url.startswith("https://")
+        self._addresses = Limiter(settings.address_rate, settings.address_burst)
+        self._people = Limiter(settings.person_rate, settings.person_burst)
+        self._verified: dict[bytes, tuple[float, Caller]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http" or scope["path"].startswith("/health/"):
+            await self._app(scope, receive, send)
+            return
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = headers.secured(list(message["headers"]), https=self._https)
+            await send(message)
+
+        try:
+            service = self._admit(scope)
+        except Problem as problem:
+            await problems.response(problem)(scope, receive, answer)
+            return
+        if service is None:
+            await self._app(scope, receive, answer)
+        else:
+            await self._proxy(scope, receive, answer, service)
+
+    def _admit(self, scope: Scope) -> str | None:
+        """The service that the request goes to, None for our own pages. Raises the problem for one that may not in."""
+        running: Service = scope["app"].state.service
+        scope["arrival"] = stamp_arrival(self._key, running.clock.now())
+        peer = scope["client"][0] if scope["client"] else ""
+        address = headers.client_address(peer, scope["headers"], self._settings.trusted_proxies)
+        scope["client_address"] = address
+        now = time.monotonic()
+        _check(self._addresses, bucket_of(address), now)
+        if scope["path"] == "/metrics" and not headers.within(address, self._settings.metrics_from):
+            raise Problem(404, "not-found", "Not Found")
+        length = headers.value(scope["headers"], b"content-length")
+        if length is not None and length.isdigit() and int(length) > self._settings.max_body_bytes:
+            raise too_large(self._settings.max_body_bytes)
+        caller = self._caller(scope, running.keys, now)
+        if caller is not None:
+            _check(self._people, caller.id, now)
+        target = service_for(scope["path"])
+        if target is None:
+            return None
+        service, segment = target
+        scope["route"] = Passed(segment)
+        return service
+
+    def _caller(self, scope: Scope, keys: KeyRing, now: float) -> Caller | None:
+        """Whose token the request carries, None without one. Raises a 401 problem for a bad token.
+
+        Services verify it again; here it is refused early, and who sent it is known for the limits. What was found
+        good is remembered for a moment, because to verify a signature costs as much as all else at this door.
+        """
+        header = headers.value(scope["headers"], b"authorization")
+        if header is None or not keys.ready.is_set():
+            return None
+        known = self._verified.get(header)
+        if known is not None and known[0] > now:
+            return known[1]
+        scheme, _, token = header.decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise not_signed_in("The Authorization header must be 'Bearer <token>'.", "token-invalid")
+        caller = keys.verify(token.strip())
+        if len(self._verified) >= VERIFIED_TOKENS:
+            self._verified.clear()
+        self._verified[header] = (now + VERIFIED_SECONDS, caller)
+        return caller
+
+
+def _check(limiter: Limiter, caller: str, now: float) -> None:
+    wait = limiter.wait(caller, now)
+    if wait:
+        seconds = int(wait) + 1
+        raise Problem(
+            429,
+            "too-many-requests",
+            f"Too many requests; try again in {seconds} s.",
+            params={"seconds": seconds},
+            headers={"Retry-After": str(seconds)},
+        )

@@ -1,0 +1,32 @@
+"""Puts the gateway together."""
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from services.gateway import api
+from services.gateway.door import Door
+from services.gateway.proxy import Proxy
+from services.gateway.settings import GatewaySettings
+from services.gateway.upstreams import Upstreams
+from shared.service import Service, create_service
+from shared.settings import secrets_dir
+
+
+def create_app(settings: GatewaySettings | None = None) -> FastAPI:
+    """The gateway. Serve it without uvicorn's own handling of proxies' headers (``--no-proxy-headers``)."""
+    settings = settings or GatewaySettings(_secrets_dir=secrets_dir(), service="gateway")
+    upstreams = Upstreams(settings.upstreams, settings.connect_seconds)
+    proxy = Proxy(upstreams, settings.total_seconds, settings.max_body_bytes)
+
+    async def close(_: Service) -> None:
+        await upstreams.close()
+
+    return create_service(
+        "gateway",
+        title="Cities Mission Platform",
+        routers=[api.health],
+        inbox=None,
+        on_stop=[close],
+        settings=settings,
+        middleware=[Middleware(Door, settings=settings, proxy=proxy)],
+    )
