@@ -34,6 +34,15 @@ def attributes(message: dict[str, Any]) -> Attributes:
     )
 
 
+def holds(kept: Any, written: Any) -> bool:
+    """Whether everything that was written is kept; fields that came later may stand beside it."""
+    if isinstance(written, dict):
+        return written.keys() <= kept.keys() and all(holds(kept[name], value) for name, value in written.items())
+    if isinstance(written, list):
+        return len(kept) == len(written) and all(map(holds, kept, written))
+    return bool(kept == written)
+
+
 @every_type
 def test_has_a_frozen_example(event_type: str) -> None:
     assert (compatibility.EXAMPLES / f"{event_type}.json").exists(), (
@@ -52,7 +61,7 @@ def test_frozen_example_is_still_read(path: Path) -> None:
     assert name_and_version(event.type)[1] == newest, "decode lifts to the newest version"
     if event.type == message["type"]:
         kept = event.model_dump(mode="json")
-        assert {name: kept[name] for name in message["data"]} == message["data"] or event.type in PLATFORM_TYPES
+        assert holds(kept, message["data"]) or event.type in PLATFORM_TYPES
         assert event.aggregate_id == message["subject"], "the subject is the aggregate's id"
 
 
