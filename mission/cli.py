@@ -99,6 +99,13 @@ def down() -> None:
 
 
 @app.command()
+def clean() -> None:
+    """Stop everything and remove its data, secrets included; downloads stay."""
+    lifecycle.clean()
+    console.print("The platform's data is gone.")
+
+
+@app.command()
 def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every two seconds.")] = False,
 ) -> None:

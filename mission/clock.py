@@ -57,7 +57,7 @@ def now() -> datetime:
     try:
         return datetime.now(UTC) + shift()
     except OverflowError as error:
-        raise LocalError("That is further than a calendar reaches; `mission clock reset` takes it back.") from error
+        raise LocalError("That is further than a calendar reaches; `bin/mission clock reset` takes it back.") from error
 
 
 def _write(offset: timedelta) -> None:

@@ -35,7 +35,7 @@ def start(
     """
     daemon = place.supervisor()
     if daemon.process is not None:
-        raise LocalError("The platform is already running; `mission status` shows it and `mission down` stops it.")
+        raise LocalError("The platform is already running; `make status` shows it and `make down` stops it.")
     ports = Ports.from_environment()
     _end_leftovers()
     _check_ports(ports, scale)
@@ -64,12 +64,10 @@ def _wait_until_ready(daemon: Daemon, watching: Callable[[State], None]) -> Stat
             reason = state.problem if state and state.phase is Phase.FAILED else ""
             raise LocalError(reason or f"The supervisor ended; {daemon.log} ends with:\n{tail(daemon.log)}")
         if time.monotonic() > deadline:
-            waiting = (
-                [process.name for process in state.processes if process.health is not Health.READY] if state else []
-            )
+            processes = state.processes if state else []
+            waiting = [process.name for process in processes if process.health is not Health.READY] or ["everything"]
             raise LocalError(
-                f"Not ready after {START_SECONDS} s: {', '.join(waiting) or 'everything'}; the logs are in"
-                f" {place.home() / 'logs'}."
+                f"Not ready after {START_SECONDS} s: {', '.join(waiting)}; the logs are in {place.home() / 'logs'}."
             )
         time.sleep(0.2)
 
@@ -84,6 +82,12 @@ def stop() -> bool:
             process.wait(STOP_SECONDS)
     daemon.stop()
     return _end_leftovers() or found
+
+
+def clean() -> None:
+    """Stops everything and removes the platform's data, secrets included."""
+    stop()
+    place.stack(Ports()).clean()
 
 
 def _end_leftovers() -> bool:

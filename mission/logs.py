@@ -14,16 +14,18 @@ from mission import place
 
 STYLES: Final = {"debug": "dim", "info": "green", "warning": "yellow", "error": "red", "critical": "bold red"}
 POLL_SECONDS: Final = 0.2
+INFRASTRUCTURE: Final = ("kafka", "mongo", "mail")
+"""Their logs are shown only when they are asked for."""
 
 
 def files(names: Sequence[str]) -> list[Path]:
-    """The log files of these services or processes, or of all.
+    """The log files of these services or processes, or of all services.
 
     Raises :class:`LocalError` for a name that has none.
     """
     present = sorted((place.home() / "logs").glob("*.log"))
     if not names:
-        return present
+        return [path for path in present if path.stem not in INFRASTRUCTURE]
     chosen = [path for path in present if path.stem in names or path.stem.rpartition("-")[0] in names]
     for name in names:
         if not any(name in (path.stem, path.stem.rpartition("-")[0]) for path in chosen):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from contracts.envelope import Attributes, decode, event_id
 from contracts.national_platforms import PlatformListed
@@ -28,7 +28,7 @@ def listed(stack: LocalStack) -> dict[str, tuple[int, PlatformListed]]:
         while True:
             message = consumer.poll(TIMEOUT)
             if message is None:
-                raise LocalError("Kafka does not answer; `mission status` shows what is wrong.")
+                raise LocalError("Kafka does not answer; `make status` shows what is wrong.")
             if error := message.error():
                 if error.code() == KafkaError._PARTITION_EOF:
                     return entries
@@ -36,7 +36,7 @@ def listed(stack: LocalStack) -> dict[str, tuple[int, PlatformListed]]:
             value = message.value()
             if value is None:
                 continue
-            attributes = Attributes.from_headers([(name, _bytes(raw)) for name, raw in message.headers() or []])
+            attributes = _attributes(message)
             event = decode(attributes.type, value)
             if isinstance(event, PlatformListed):
                 entries[event.platform] = attributes.aggregateversion, event
@@ -68,7 +68,7 @@ def _publish(stack: LocalStack, entry: PlatformListed, version: int) -> None:
         actor=OPERATOR,
     )
     refusals: list[KafkaError | None] = []
-    producer = Producer({**stack.kafka.client(OPERATOR), "enable.idempotence": True})
+    producer = Producer({**stack.kafka.client(OPERATOR), "enable.idempotence": True, "log_level": 0})
     producer.produce(
         DIRECTORY,
         entry.model_dump_json().encode(),
@@ -81,5 +81,6 @@ def _publish(stack: LocalStack, entry: PlatformListed, version: int) -> None:
         raise LocalError(f"{entry.platform} is not in the directory: {refusals[0] if refusals else 'Kafka is away'}.")
 
 
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
+def _attributes(message: Message) -> Attributes:
+    headers = [(str(header[0]), header[1]) for header in message.headers() or []]
+    return Attributes.from_headers((name, raw.encode() if isinstance(raw, str) else raw) for name, raw in headers)

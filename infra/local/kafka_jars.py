@@ -74,7 +74,9 @@ def checked(maven: MavenContext, checksum: str, coordinates: str) -> Path:
 def classpath(cache: Path, progress: Callable[[int, int], None] | None = None) -> list[Path]:
     """The paths of all locked jars; works offline once the cache is filled.
 
-    ``progress`` is told how many of how many jars are there. Raises :class:`LocalError` when a jar cannot be had or is not the one that was locked.
+    ``progress`` is told how many of how many jars are there.
+
+    Raises :class:`LocalError` when a jar cannot be had or is not the one that was locked.
     """
     cache.mkdir(parents=True, exist_ok=True)
     maven = context(cache)

@@ -1,0 +1,76 @@
+# One door to everything; `make` alone lists the targets.
+# Options: SERVICE=catalogue (test), STACK=compose (demo), ARGS="..." (passed on), MISSION_PORT_BASE=18080.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Paths are relative throughout, so that a directory's name may hold a space.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.synced
+PACKAGES := contracts shared services infra mission
+PACKAGE := $(subst -,_,$(SERVICE))
+
+.PHONY: help setup demo up down status logs test check contracts lock format clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## Make the virtual environment and install what is locked
+
+$(READY): requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed and there is no $(PYTHON); install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed and $(PYTHON) is $$($(PYTHON) -V 2>&1); install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@[ -x $(PY) ] || $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment; install its venv package (on Debian: apt install python3-venv)." >&2; rm -rf $(VENV); exit 1; }
+	@[ -x $(VENV)/bin/uv ] || $(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || { echo "uv could not be installed from the package index; connect to the network for this first run and try again." >&2; exit 1; }
+	@echo "Installing what requirements.lock names ..."
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements.lock || { echo "The packages of requirements.lock could not be installed; see above." >&2; exit 1; }
+	@touch $(READY)
+
+demo: $(READY) ## Start the platform and play the whole story
+	@$(PY) -m mission demo $(if $(STACK),--stack=$(STACK)) $(ARGS)
+
+up: $(READY) ## Start the platform; it goes on in the background
+	@$(PY) -m mission up --detach $(ARGS)
+
+down: $(READY) ## Stop the platform; the data stays
+	@$(PY) -m mission down
+
+status: $(READY) ## Show what runs, how large it is and how far behind
+	@$(PY) -m mission status $(ARGS)
+
+logs: $(READY) ## Show the logs, readable (SERVICE=catalogue, ARGS=-f)
+	@$(PY) -m mission logs $(SERVICE) $(ARGS)
+
+test: $(READY) ## Run the tests on the real broker and store (SERVICE=catalogue for one service's)
+ifdef SERVICE
+	@find tests -name '*$(PACKAGE)*' -not -name '*.pyc' | grep -q . || { echo "There are no tests of $(SERVICE)." >&2; exit 1; }
+	@find tests -name '*$(PACKAGE)*' -not -path '*/__pycache__*' \( -name 'test_*.py' -o -type d \) -print0 | xargs -0 $(PY) -m pytest $(ARGS)
+else
+	@$(PY) -m pytest $(ARGS)
+endif
+
+check: $(READY) ## Lint, format, types, walls, contracts, lock, audit
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check --quiet || { echo "Some files are not formatted; 'make format' does it." >&2; exit 1; }
+	@$(PY) -m mypy
+	@$(PY) -c 'import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())'
+	@$(PY) -m contracts.generate --check
+	@$(PY) -m infra.checks
+
+contracts: $(READY) ## Write JSON Schema and AsyncAPI anew from the models
+	@$(PY) -m contracts.generate
+
+lock: $(READY) ## Renew requirements.lock from pyproject.toml
+	@$(VENV)/bin/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --quiet --no-emit-index-url --no-header --output-file requirements.lock
+
+format: $(READY) ## Format the code
+	@$(PY) -m ruff check --fix --quiet || true
+	@$(PY) -m ruff format
+
+clean: ## Stop the platform and remove its data; downloads stay
+	@[ ! -x $(PY) ] || $(PY) -m mission clean
