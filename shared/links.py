@@ -148,11 +148,13 @@ class Links:
         person_id: str | None = None,
         guest_id: str | None = None,
         city_id: str | None = None,
+        about: str | None = None,
         locale: str | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> Link:
         """Stores a link and tells notification to mail it to its one receiver.
 
+        ``about`` is the id of what it decides on (a membership, booking or participation), which the mail tells of;
         ``locale`` is the receiver's, when known; ``data`` is what the handler needs. Raises :class:`KeyError` for a
         purpose without handler.
         """
@@ -174,6 +176,7 @@ class Links:
             person_id=person_id,
             guest_id=guest_id,
             city_id=city_id,
+            about=about,
             token=token,
             path=f"{self._prefix}/{token}",
             expires_at=expires_at,

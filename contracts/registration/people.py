@@ -56,7 +56,8 @@ class MailboxRecorded(Event, type="eu.mission.registration.mailbox.recorded.v1",
 class LinkIssued(Event, type="eu.mission.registration.link.issued.v1", aggregate="link_id"):
     """A one-time link is to be mailed. ``purpose``: ``verify-mail``, ``sign-in``, ``accept-invitation``, ….
 
-    Exactly one receiver is named. The token is a secret: it is good for this purpose, once, until ``expires_at``.
+    Exactly one receiver is named. ``about`` is the id of what it decides on: a membership, a booking, a participation.
+    The token is a secret: it is good for this purpose, once, until ``expires_at``.
     """
 
     link_id: LinkId
@@ -64,6 +65,7 @@ class LinkIssued(Event, type="eu.mission.registration.link.issued.v1", aggregate
     person_id: PersonId | None = None
     guest_id: GuestId | None = None
     city_id: CityId | None = None
+    about: Annotated[str, StringConstraints(pattern=r"^[a-z]+_[0-9a-f]{32}$")] | None = None
     token: Annotated[str, StringConstraints(min_length=20, max_length=500)]
     path: PortalPath
     expires_at: UtcDatetime
