@@ -144,6 +144,7 @@ class Transaction(Reader):
         super().__init__(store, session)
         self._rows: list[outbox.Row] = []
         self._deferred: dict[str, list[Any]] = defaultdict(list)
+        self._answers: dict[str, outbox.Row] = {}
         self.writes = 0
 
     @property
@@ -221,16 +222,24 @@ class Transaction(Reader):
         self.writes += 1
         return int((await self.raw(collection).delete_many(filter, session=self._session)).deleted_count)
 
-    async def finish(self, result: Any) -> None:
-        """Writes what was gathered: projections, outbox rows, and the answer under its ``Idempotency-Key``."""
-        await self.flush()
-        if self._rows:
-            await self.raw(outbox.COLLECTION).insert_many(self._rows, session=self._session)
+    def remember(self, result: Any) -> None:
+        """Keeps the answer under the present context's ``Idempotency-Key``, if there is one.
+
+        The transaction's own result is kept without this; it is for requests that share one transaction.
+        """
         key = context.current().idempotency
         if key is not None:
             answer = {"_id": key.id, "digest": key.digest, "status": key.status, "at": self._store.clock.now()}
-            answer["body"] = jsonable_encoder(result)
-            await self.raw("idempotency").insert_one(answer, session=self._session)
+            self._answers[key.id] = answer | {"body": jsonable_encoder(result)}
+
+    async def finish(self, result: Any) -> None:
+        """Writes what was gathered: projections, outbox rows, and the answers under their ``Idempotency-Key``."""
+        await self.flush()
+        if self._rows:
+            await self.raw(outbox.COLLECTION).insert_many(self._rows, session=self._session)
+        self.remember(result)
+        if self._answers:
+            await self.raw("idempotency").insert_many(list(self._answers.values()), session=self._session)
 
 
 class Store(Reader):
