@@ -419,7 +419,8 @@ class Consumer:
             with tracer.start_as_current_span(f"{origin.topic} process"), context.within(context.Context(origin.topic)):
                 await item.raw_handler(tx, raw)
         else:
-            assert item.envelope is not None and item.handler is not None
+            assert item.envelope is not None
+            assert item.handler is not None
             attributes = item.envelope.attributes
             parent = propagate.extract({"traceparent": attributes.traceparent}) if attributes.traceparent else None
             cause = context.Context(

@@ -113,7 +113,7 @@ class Service:
             allow_auto_create_topics=False,
             graceful_timeout=GRACE_SECONDS,
             apply_types=False,
-            logger=logging.getLogger("faststream"),
+            logger=logging.getLogger("mission.kafka"),
             log_level=logging.DEBUG,
         )
 

@@ -38,6 +38,9 @@ MAJORITY = WriteConcern(w="majority", j=True)
 TRANSACTION_SECONDS = 15.0
 """How long a transaction that collides with others is tried again."""
 
+RECONNECT_SECONDS = 1.0
+"""How long a lost connection is taken for a hiccup inside a transaction; after that it is an outage."""
+
 IDEMPOTENCY_SECONDS = 24 * 3600
 """How long a repeated ``Idempotency-Key`` gives the first answer again."""
 
@@ -275,7 +278,8 @@ class Store(Reader):
         aggregate that many write to at once: within this process they queue instead of colliding in the database.
         """
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + TRANSACTION_SECONDS
+        begun = loop.time()
+        give_up = begun + TRANSACTION_SECONDS
         backoff = 0.002
         async with self._turn(turn), await self._client.start_session() as session:
             while True:
@@ -287,7 +291,8 @@ class Store(Reader):
                         await self._commit(session, give_up)
                     return result
                 except PyMongoError as error:
-                    if not error.has_error_label("TransientTransactionError") or loop.time() > give_up:
+                    away = isinstance(error, ConnectionFailure) and loop.time() > begun + RECONNECT_SECONDS
+                    if away or not error.has_error_label("TransientTransactionError") or loop.time() > give_up:
                         raise
                     # The driver's own retry does not wait, and writers of one document keep each other from ending.
                     await asyncio.sleep(random.uniform(0, backoff))

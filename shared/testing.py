@@ -42,7 +42,8 @@ async def eventually(condition: Callable[[], Awaitable[T]], what: str, timeout: 
 @asynccontextmanager
 async def serving(app: FastAPI, *, until_ready: bool = True) -> AsyncIterator[httpx.AsyncClient]:
     """Serves the app on a free loopback port, as uvicorn does in production, and gives a client of it."""
-    listener = socket.socket()
+    # Said to be TCP, so that asyncio sends without delay on its connections (it looks at this number).
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
@@ -96,7 +97,7 @@ class Topics:
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self._options = options
+        self.options = options
         self._producer: AIOKafkaProducer | None = None
         self._versions: dict[str, int] = defaultdict(int)
 
@@ -113,7 +114,7 @@ class Topics:
         A :class:`Tombstone` needs ``subject``. Other attributes (``actor``, ``traceparent`` …) are taken over.
         """
         if self._producer is None:
-            self._producer = AIOKafkaProducer(**self._options, enable_idempotence=True)
+            self._producer = AIOKafkaProducer(**self.options, enable_idempotence=True)
             await self._producer.start()
         sent = []
         for event in events:
@@ -149,12 +150,11 @@ class Topics:
 
     async def read_raw(self, topic: str) -> list[Any]:
         """Every record that is on a topic now, as aiokafka gives it."""
-        consumer = AIOKafkaConsumer(**self._options, auto_offset_reset="earliest", enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(topic, **self.options, auto_offset_reset="earliest", enable_auto_commit=False)
         await consumer.start()
         try:
-            numbers = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
-            partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
-            consumer.assign(partitions)
+            # Without a group all partitions are assigned as soon as the topic's metadata is here.
+            partitions = await eventually(lambda: _assigned(consumer), f"the topic {topic} is known")
             ends = await consumer.end_offsets(partitions)
             records: list[Any] = []
             while [partition for partition, end in ends.items() if await consumer.position(partition) < end]:
@@ -165,7 +165,5 @@ class Topics:
             await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer.topics()
-    found: set[int] = consumer.partitions_for_topic(topic) or set()
-    return found
+async def _assigned(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    return sorted(consumer.assignment())

@@ -1,7 +1,5 @@
 """A small producing and a small consuming service, made of the real parts, for tests of what all services stand on."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +15,7 @@ from shared.inbox import Inbox
 from shared.service import Service
 from shared.settings import Settings
 from shared.store import Collection, Document, Transaction
+from shared.testing import eventually
 
 PRODUCER = "registration"
 READER = "cohort-selection"
@@ -58,21 +57,15 @@ def settings(stack: LocalStack, service: str, instance: int = 0, **changes: Any)
     return Settings(_secrets_dir=environment.pop("secrets_dir"), **(environment | {"traces_file": None} | changes))
 
 
-async def eventually(condition: Callable[[], Awaitable[Any]], what: str, timeout: float = 30) -> Any:
-    """Waits until the condition is true and returns its value; fails with what was waited for."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if value := await condition():
-            return value
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"not within {timeout} s: {what}")
-
-
-def counting_inbox(service: str = READER) -> Inbox:
-    """Handlers for everything that the service reads; those of cities count."""
+def counting_inbox(
+    service: str = READER, before: Callable[[Transaction, Envelope], Awaitable[None]] | None = None
+) -> Inbox:
+    """Handlers for everything that the service reads; those of cities count, after ``before`` was called."""
     inbox = Inbox(service)
 
     async def count(tx: Transaction, event: Any, envelope: Envelope) -> None:
+        if before is not None:
+            await before(tx, envelope)
         version = envelope.attributes.aggregateversion
         change = {"$inc": {"effects": 1}, "$push": {"order": version}}
         tx.defer(SEEN, UpdateOne({"_id": envelope.attributes.subject}, change, upsert=True))
@@ -97,14 +90,20 @@ async def running(
     )
     running.start()
     try:
-        await eventually(lambda: _true(running.started), f"{service} has started", 60)
+        await eventually(lambda: _value(running.started), f"{service} has started", 60)
         yield running
     finally:
         await running.stop()
 
 
-async def _true(value: bool) -> bool:
+async def _value(value: bool) -> bool:
     return value
+
+
+async def orders(service: Service, *cities: City) -> dict[str, list[int]]:
+    """Per city the versions whose effect was committed, in the order of the effects."""
+    seen = await service.store.find(SEEN, {"_id": {"$in": [city.id for city in cities]}})
+    return {row.id: row.order for row in seen}
 
 
 async def write_city(service: Service, city: City | None = None) -> City:

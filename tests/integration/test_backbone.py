@@ -1,13 +1,26 @@
-"""What every service stands on, on the real broker and the real store."""
+"""What every service stands on, on the real broker and the real store, with faults."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from contracts import registration as facts
+from contracts.envelope import Attributes, Envelope
+from contracts.registry import dead_letters, replays
 from infra.local.stack import LocalStack
+from shared import outbox
+from shared.ids import new_id
+from shared.problems import NotYetKnown
 from shared.service import Service
+from shared.store import Transaction
+from shared.testing import Topics, eventually
 from tests.integration import backbone
+from tests.integration.backbone import City
+
+TOPIC = backbone.CITIES_TOPIC.name
 
 
 @pytest.fixture
@@ -16,14 +29,234 @@ async def producer(stack: LocalStack) -> AsyncIterator[Service]:
         yield service
 
 
+async def story(producer: Service, cities: int, versions: int) -> list[City]:
+    """Many aggregates, each written several times, at once."""
+    written = list(await asyncio.gather(*(backbone.write_city(producer) for _ in range(cities))))
+    for _ in range(versions - 1):
+        written = list(await asyncio.gather(*(backbone.write_city(producer, city) for city in written)))
+    return written
+
+
+async def applied(reader: Service, cities: list[City], versions: int) -> None:
+    """Waits until every version of every city had its effect, exactly once and in order."""
+    expected = {city.id: list(range(1, versions + 1)) for city in cities}
+
+    async def all_there() -> bool:
+        return await backbone.orders(reader, *cities) == expected
+
+    try:
+        await eventually(all_there, "every version had its effect once and in order", 60)
+    except AssertionError:
+        assert await backbone.orders(reader, *cities) == expected
+
+
+async def letters(topics: Topics, service: str, key: str) -> list[dict[str, bytes]]:
+    """The dead letters of a service with this key, as headers with the value under ``""``."""
+    records = await topics.read_raw(dead_letters(service))
+    return [dict(r.headers) | {"": r.value} for r in records if r.key == key.encode()]
+
+
 async def test_a_write_has_its_effect_elsewhere_once_and_in_order(stack: LocalStack, producer: Service) -> None:
-    async with backbone.running(stack, backbone.READER, backbone.counting_inbox()) as reader:
-        cities = await asyncio.gather(*(backbone.write_city(producer) for _ in range(20)))
-        for _ in range(4):
-            cities = await asyncio.gather(*(backbone.write_city(producer, city) for city in cities))
+    async with backbone.running(stack, backbone.READER) as reader:
+        await applied(reader, await story(producer, 20, 5), 5)
 
-        async def all_seen() -> bool:
-            seen = await reader.store.find(backbone.SEEN, {"_id": {"$in": [city.id for city in cities]}})
-            return len(seen) == 20 and all(row.order == [1, 2, 3, 4, 5] for row in seen)
 
-        await backbone.eventually(all_seen, "all five versions of all cities were applied in order")
+async def test_a_repeat_on_the_topic_has_no_second_effect(stack: LocalStack, producer: Service, topics: Topics) -> None:
+    async with backbone.running(stack, backbone.READER) as reader:
+        cities = await story(producer, 3, 2)
+        await applied(reader, cities, 2)
+        # What a relay does that died between the broker's acknowledgement and its mark.
+        await producer.store.db["outbox"].update_many({}, {"$set": {"published": False}})
+        more = await story(producer, 1, 1)
+        await applied(reader, more, 1)
+        await applied(reader, cities, 2)
+
+        records = [r for r in await topics.read_raw(TOPIC) if r.key == cities[0].id.encode()]
+        assert len(records) == 4, "the relay has sent both events again"
+        first, repeat = records[:2], records[2:]
+        assert [(r.value, r.headers) for r in first] == [(r.value, r.headers) for r in repeat], (
+            "repeats are the same bytes"
+        )
+
+
+async def test_an_aborted_write_publishes_nothing(producer: Service, topics: Topics) -> None:
+    city = new_id("city")
+
+    async def work(tx: Transaction) -> None:
+        event = facts.CityRegistered(city_id=city, authority=backbone.AUTHORITY, origin="official-list")
+        await tx.save(backbone.CITIES, City(id=city), event)
+        raise RuntimeError("the use case has changed its mind")
+
+    with pytest.raises(RuntimeError):
+        await producer.store.transaction(work)
+    await story(producer, 1, 1)
+    assert await producer.store.get(backbone.CITIES, city) is None
+    assert not await topics.read(TOPIC, subject=city)
+
+
+async def test_a_bad_event_harms_nobody_else_and_can_be_replayed(
+    stack: LocalStack, producer: Service, topics: Topics
+) -> None:
+    poisoned: set[tuple[str, int]] = set()
+
+    async def trip(tx: Transaction, envelope: Envelope) -> None:
+        if (envelope.attributes.subject, envelope.attributes.aggregateversion) in poisoned:
+            raise ValueError("this handler has a bug")
+
+    inbox = backbone.counting_inbox(before=trip)
+    bad = await backbone.write_city(producer)
+    poisoned.add((bad.id, 2))
+    for _ in range(3):
+        bad = await backbone.write_city(producer, bad)
+    others = await story(producer, 10, 4)
+    async with backbone.running(stack, backbone.READER, inbox) as reader:
+        await applied(reader, others, 4)
+
+        async def one_letter() -> list[dict[str, bytes]]:
+            return await letters(topics, backbone.READER, bad.id)
+
+        (letter,) = await eventually(one_letter, "the bad event is a dead letter")
+        assert letter["dl_reason"] == b"ValueError"
+        assert b"this handler has a bug" in letter["dl_detail"]
+        assert letter["dl_topic"] == TOPIC.encode()
+        assert letter["ce_aggregateversion"] == b"2"
+        assert (await backbone.orders(reader, bad))[bad.id] == [1], "later events of that city wait behind it"
+
+        poisoned.clear()
+        (record,) = [r for r in await topics.read_raw(dead_letters(backbone.READER)) if r.key == bad.id.encode()]
+        await send(topics, replays(backbone.READER), record.key, record.value, list(record.headers))
+        await applied(reader, [bad], 4)
+
+
+async def test_an_event_that_refers_to_something_unknown_waits_for_it(stack: LocalStack, producer: Service) -> None:
+    early, late = await backbone.write_city(producer), City(id=new_id("city"))
+
+    async def needs_late(tx: Transaction, envelope: Envelope) -> None:
+        if envelope.attributes.subject == early.id and await tx.get(backbone.SEEN, late.id) is None:
+            raise NotYetKnown("city", late.id)
+
+    inbox = backbone.counting_inbox(before=needs_late)
+    early = await backbone.write_city(producer, early)
+    others = await story(producer, 5, 2)
+    async with backbone.running(stack, backbone.READER, inbox) as reader:
+        await applied(reader, others, 2)
+        assert not await backbone.orders(reader, early)
+        await backbone.write_city(producer, late)
+        await applied(reader, [early], 2)
+
+
+async def test_an_outage_of_the_database_loses_nothing_and_makes_no_dead_letter(
+    stack: LocalStack, producer: Service, topics: Topics
+) -> None:
+    async with backbone.running(stack, backbone.READER) as reader:
+        cities = await story(producer, 5, 3)
+        await applied(reader, cities, 3)
+        stack.mongo.kill()
+        await topics.publish(
+            *(facts.CityPublished(city_id=city.id, ground="official-list") for city in cities), version=4
+        )
+        await eventually(lambda: _outage(reader), "the reader has noticed the outage")
+        assert reader.sick() == [], "an outage elsewhere is no reason to restart"
+        assert await reader.missing(), "but the reader is not ready"
+        await asyncio.to_thread(stack.mongo.start)
+        await applied(reader, cities, 4)
+        await applied(reader, await story(producer, 3, 2), 2)
+        assert not any([await letters(topics, backbone.READER, city.id) for city in cities])
+
+
+async def test_the_broker_killed_and_back_loses_nothing(stack: LocalStack, producer: Service) -> None:
+    async with backbone.running(stack, backbone.READER) as reader:
+        cities = await story(producer, 5, 2)
+        stack.kafka.kill()
+        cities = list(await asyncio.gather(*(backbone.write_city(producer, city) for city in cities)))
+        await asyncio.to_thread(stack.kafka.start)
+        cities = list(await asyncio.gather(*(backbone.write_city(producer, city) for city in cities)))
+        await applied(reader, cities, 4)
+
+
+async def test_a_newer_version_stops_its_partition_alone(stack: LocalStack, producer: Service, topics: Topics) -> None:
+    async with backbone.running(stack, backbone.READER) as reader:
+        attributes = Attributes(
+            id=new_id("evt"),
+            source="/tests",
+            type="eu.mission.registration.country.recorded.v9",
+            subject="XX",
+            time=producer.clock.now(),
+            aggregateversion=1,
+        )
+        await send(topics, "registration.countries", b"XX", b"{}", attributes.headers())
+
+        async def halted() -> list[str]:
+            return [line for line in await reader.missing() if "registration.country.recorded.v9 is newer" in line]
+
+        await eventually(halted, "the partition has stopped with an alert")
+        await applied(reader, await story(producer, 10, 2), 2)
+        assert not await letters(topics, backbone.READER, "XX"), "what a newer release understands is no dead letter"
+
+
+async def test_records_with_broken_headers_are_kept(stack: LocalStack, producer: Service, topics: Topics) -> None:
+    async with backbone.running(stack, backbone.READER) as reader:
+        key = new_id("city")
+        for headers in ([("ce_type", None)], [("ce_id", b"\xff\xfe")], []):
+            await send(topics, TOPIC, key.encode(), b"{}", headers)
+
+        async def all_kept() -> bool:
+            return len(await letters(topics, backbone.READER, key)) == 3
+
+        await eventually(all_kept, "each broken record is a dead letter")
+        await applied(reader, await story(producer, 3, 2), 2)
+
+
+async def test_a_record_that_the_broker_refuses_holds_back_its_key_alone(producer: Service, topics: Topics) -> None:
+    aggregate = new_id("city")
+
+    async def too_large(tx: Transaction) -> None:
+        for version, size in ((1, 10), (2, 1_500_000), (3, 10)):
+            value = b"x" * size
+            tx.emit_record(outbox.record(TOPIC, aggregate, value, [], aggregate=aggregate, version=version))
+
+    await producer.store.transaction(too_large)
+    others = await story(producer, 10, 2)
+
+    async def published() -> bool:
+        names = {record.key.decode() for record in await topics.read_raw(TOPIC)}
+        return {city.id for city in others} | {aggregate} <= names
+
+    await eventually(published, "everything else is published")
+    rows = await producer.store.db["outbox"].find({"aggregate": aggregate}).sort("version").to_list(None)
+    assert [row["published"] for row in rows] == [True, False, False]
+    assert "MessageSizeTooLarge" in rows[1]["reason"]
+
+
+async def test_two_instances_share_the_work_and_the_relay(stack: LocalStack) -> None:
+    async with AsyncExitStack() as running:
+        producers = [
+            await running.enter_async_context(backbone.running(stack, backbone.PRODUCER, instance=number))
+            for number in (0, 1)
+        ]
+        readers = [
+            await running.enter_async_context(backbone.running(stack, backbone.READER, instance=number))
+            for number in (0, 1)
+        ]
+        first, second = await asyncio.gather(*(story(producer, 10, 3) for producer in producers))
+        await applied(readers[0], [*first, *second], 3)
+
+
+async def _outage(reader: Service) -> bool:
+    return any("outage" not in line and "events" in line for line in await reader.missing())
+
+
+async def send(
+    topics: Topics,
+    topic: str,
+    key: bytes,
+    value: bytes | None,
+    headers: list[tuple[str, bytes | None]] | list[tuple[str, bytes]],
+) -> None:
+    """Sends one record as it is."""
+    producer = AIOKafkaProducer(**topics.options)
+    await producer.start()
+    try:
+        await producer.send_and_wait(topic, value, key, headers=headers)
+    finally:
+        await producer.stop()
