@@ -8,10 +8,12 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway import headers
+from services.gateway import csrf, headers
+from services.gateway.cookies import SESSION_PATH
 from services.gateway.limits import Limiter, bucket_of
 from services.gateway.proxy import Proxy, too_large
 from services.gateway.routes import PREFIX, service_for
+from services.gateway.sessions import REGISTRATION, Sessions, is_form
 from services.gateway.settings import GatewaySettings
 from shared import problems
 from shared.identity import Caller, KeyRing, not_signed_in, stamp_arrival
@@ -32,15 +34,15 @@ class Passed:
 class Door:
     """ASGI middleware: admits a request and brings it to its service, or to the gateway's own pages (``app``)."""
 
-    def __init__(self, app: ASGIApp, settings: GatewaySettings, proxy: Proxy) -> None:
+    def __init__(self, app: ASGIApp, settings: GatewaySettings, proxy: Proxy, sessions: Sessions) -> None:
         self._app = app
         self._settings = settings
         self._proxy = proxy
+        self._sessions = sessions
         self._key = settings.gateway_key.get_secret_value()
-        self._https = settings.public_url.startswith("https://")
         self._addresses = Limiter(settings.address_rate, settings.address_burst)
         self._people = Limiter(settings.person_rate, settings.person_burst)
-        self._verified: dict[bytes, tuple[float, Caller]] = {}
+        self._verified: dict[str, tuple[float, Caller]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -50,7 +52,7 @@ class Door:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = headers.secured(list(message["headers"]), https=self._https)
+                message["headers"] = headers.secured(list(message["headers"]), https=self._settings.https)
             await send(message)
 
         try:
@@ -60,6 +62,9 @@ class Door:
             return
         if service is None:
             await self._app(scope, receive, answer)
+        elif service == REGISTRATION and scope["method"] == "POST" and is_form(scope["headers"]):
+            response = await self._sessions.press(scope, receive)
+            await response(scope, receive, answer)
         else:
             await self._proxy(scope, receive, answer, service)
 
@@ -90,22 +95,52 @@ class Door:
     def _caller(self, scope: Scope, keys: KeyRing, now: float) -> Caller | None:
         """Whose token the request carries, None without one. Raises a 401 problem for a bad token.
 
-        Services verify it again; here it is refused early, and who sent it is known for the limits. What was found
-        good is remembered for a moment, because to verify a signature costs as much as all else at this door.
+        Services verify it again; here it is refused early, and who sent it is known for the limits.
         """
-        header = headers.value(scope["headers"], b"authorization")
-        if header is None or not keys.ready.is_set():
+        if scope["path"].startswith(SESSION_PATH) and scope["method"] not in csrf.SAFE_METHODS:
+            # Where sessions begin and end the access token may be over; these endpoints look for themselves.
             return None
-        known = self._verified.get(header)
-        if known is not None and known[0] > now:
-            return known[1]
+        header = headers.value(scope["headers"], b"authorization")
+        if header is None:
+            return self._by_cookie(scope, keys, now)
         scheme, _, token = header.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise not_signed_in("The Authorization header must be 'Bearer <token>'.", "token-invalid")
-        caller = keys.verify(token.strip())
+        return self._verify(token.strip(), keys, now)
+
+    def _by_cookie(self, scope: Scope, keys: KeyRing, now: float) -> Caller | None:
+        """Whose cookies the request carries, when it may act by them; services get the cookie's token as a bearer's."""
+        given: list[headers.Header] = scope["headers"]
+        unsafe = scope["method"] not in csrf.SAFE_METHODS
+        if unsafe and is_form(given):
+            csrf.check_origin(given, self._settings.origin)
+            return None
+        cookies = self._sessions.cookies
+        token = cookies.read(given, cookies.access)
+        if token is None:
+            return None
+        caller = self._verify(token, keys, now)
+        if unsafe:
+            csrf.check_origin(given, self._settings.origin)
+            person = caller.person if caller else None
+            csrf.check_token(given, cookies.read(given, cookies.csrf), self._key, person)
+        scope["headers"] = [*given, (b"authorization", f"Bearer {token}".encode("latin-1"))]
+        return caller
+
+    def _verify(self, token: str, keys: KeyRing, now: float) -> Caller | None:
+        """Whose token this is, None while no keys are known and services have to decide.
+
+        What was found good is remembered for a moment, because to verify a signature costs as much as all else here.
+        """
+        if not keys.ready.is_set():
+            return None
+        known = self._verified.get(token)
+        if known is not None and known[0] > now:
+            return known[1]
+        caller = keys.verify(token)
         if len(self._verified) >= VERIFIED_TOKENS:
             self._verified.clear()
-        self._verified[header] = (now + VERIFIED_SECONDS, caller)
+        self._verified[token] = (now + VERIFIED_SECONDS, caller)
         return caller
 
 

@@ -43,6 +43,7 @@ ALWAYS: Final[tuple[Header, ...]] = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+    (b"cache-control", b"no-store"),
 )
 ONLY_HTTPS: Final[Header] = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
@@ -83,14 +84,17 @@ def _public_location(location: bytes) -> bytes:
 
 
 def secured(headers: list[Header], *, https: bool) -> list[Header]:
-    """A response's headers with those that make browsers careful; a policy that is there already stays."""
-    kind = value(headers, b"content-type") or b""
-    added = [*ALWAYS, ONLY_HTTPS] if https else list(ALWAYS)
-    if value(headers, b"content-security-policy") is None:
-        added.append((b"content-security-policy", PAGE_POLICY if kind.startswith(b"text/html") else DATA_POLICY))
-    if value(headers, b"cache-control") is None:
-        added.append((b"cache-control", b"no-store"))
-    return headers + added
+    """A response's headers with those that make browsers careful; what the service has said itself stays."""
+    said = {name for name, _ in headers}
+    page = (value(headers, b"content-type") or b"").startswith(b"text/html")
+    added = [
+        *ALWAYS,
+        (b"content-security-policy", PAGE_POLICY if page else DATA_POLICY),
+        (b"cache-control", b"no-store"),
+    ]
+    if https:
+        added.append(ONLY_HTTPS)
+    return headers + [(name, content) for name, content in added if name not in said]
 
 
 def client_address(peer: str, headers: Iterable[Header], trusted: Sequence[Network]) -> str:

@@ -3,9 +3,10 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from services.gateway import api
+from services.gateway.api import health, sessions
 from services.gateway.door import Door
 from services.gateway.proxy import Proxy
+from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
 from services.gateway.upstreams import Upstreams
 from shared.service import Service, create_service
@@ -13,10 +14,14 @@ from shared.settings import secrets_dir
 
 
 def create_app(settings: GatewaySettings | None = None) -> FastAPI:
-    """The gateway. Serve it without uvicorn's own handling of proxies' headers (``--no-proxy-headers``)."""
+    """The gateway. Serve it without uvicorn's own handling of proxies' headers (``--no-proxy-headers``).
+
+    uvicorn believes ``X-Forwarded-For`` from loopback by itself; here a setting says whose is believed.
+    """
     settings = settings or GatewaySettings(_secrets_dir=secrets_dir(), service="gateway")
     upstreams = Upstreams(settings.upstreams, settings.connect_seconds)
     proxy = Proxy(upstreams, settings.total_seconds, settings.max_body_bytes)
+    browsers = Sessions(settings, proxy)
 
     async def close(_: Service) -> None:
         await upstreams.close()
@@ -24,9 +29,9 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     return create_service(
         "gateway",
         title="Cities Mission Platform",
-        routers=[api.health],
+        routers=[health.router(health.Readiness(upstreams)), sessions.router(browsers, settings.origin)],
         inbox=None,
         on_stop=[close],
         settings=settings,
-        middleware=[Middleware(Door, settings=settings, proxy=proxy)],
+        middleware=[Middleware(Door, settings=settings, proxy=proxy, sessions=browsers)],
     )

@@ -1,6 +1,7 @@
 """What differs between two gateways: where the services are, how much anybody may ask for, and for how long."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -32,3 +33,14 @@ class GatewaySettings(Settings):
 
     connect_seconds: float = Field(2, gt=0, description="To reach an instance of a service")
     total_seconds: float = Field(30, gt=0, description="From the request's arrival to the answer's end, streams apart")
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach the platform over https."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def origin(self) -> str:
+        """The platform's origin, as browsers name it."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}"

@@ -27,11 +27,6 @@ class Upstreams:
         self._client: aiohttp.ClientSession | None = None
 
     @property
-    def services(self) -> list[str]:
-        """The services that have an address."""
-        return list(self._addresses)
-
-    @property
     def client(self) -> aiohttp.ClientSession:
         """The client of all instances; it hands bodies on as they are, follows nothing and keeps no cookies."""
         if self._client is None:

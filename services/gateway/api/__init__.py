@@ -1,0 +1,1 @@
+"""The gateway's own endpoints: sessions of browsers, the API's documentation, the front page, readiness."""
