@@ -8,6 +8,7 @@ import aiohttp
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from services.gateway.routes import ROUTES
 from services.gateway.upstreams import Upstreams
 from shared.identity import Public
 from shared.service import Service, ServiceDep
@@ -30,11 +31,9 @@ class Readiness:
         """What is missing, by service: of each service, at least one instance must be ready."""
         async with self._turn:
             if time.monotonic() - self._asked_at >= FRESH_SECONDS:
-                names = self._upstreams.services
-                found = await asyncio.gather(gateway.missing(), *map(self._missing_of, names))
-                self._missing = {
-                    name: missing for name, missing in zip(["gateway", *names], found, strict=True) if missing
-                }
+                found = await asyncio.gather(gateway.missing(), *map(self._missing_of, ROUTES))
+                named = zip(["gateway", *ROUTES], found, strict=True)
+                self._missing = {name: missing for name, missing in named if missing}
                 self._asked_at = time.monotonic()
             return self._missing
 
