@@ -29,7 +29,7 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from opentelemetry import propagate, trace
 from prometheus_client import Counter, Gauge
 from pymongo import ASCENDING, IndexModel, ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from contracts import registry
 from contracts.envelope import EVENT_TYPES, Attributes, Envelope, Event, UnknownVersion, decode, name_and_version
@@ -37,7 +37,7 @@ from shared import context, dead_letters
 from shared.dead_letters import Origin
 from shared.inbox import Handler, Inbox, RawHandler, RawRecord
 from shared.problems import NotYetKnown
-from shared.store import Collection, Document, Store, Transaction, is_outage
+from shared.store import Collection, Document, Store, Transaction, is_duplicate, is_outage
 
 Records = tuple[ConsumerRecord[Any, Any], ...]
 MAX_RECORDS = 500
@@ -355,7 +355,7 @@ class Consumer:
         except Exception as error:
             if self._stopping or is_outage(error) or isinstance(error, OSError):
                 raise
-            if _is_duplicate(error) and attempt < 5:
+            if is_duplicate(error) and attempt < 5:
                 # Another consumer works on the same events: start again, reading what it has written.
                 await asyncio.sleep(random.uniform(0, 0.05))
                 return await self._apply(items, attempt + 1)
@@ -496,7 +496,7 @@ class Consumer:
             await self._store.db[WAITING.name].update_one({"_id": row.id}, {"$set": {"waiting_for": missing.id}})
             return False
         except Exception as error:
-            if is_outage(error) or _is_duplicate(error) or isinstance(error, OSError):
+            if is_outage(error) or is_duplicate(error) or isinstance(error, OSError):
                 return False
             item.error = error
             return await self._store.transaction(attempt)
@@ -559,12 +559,6 @@ def _item(record: ConsumerRecord[Any, Any]) -> Item:
     key = (record.key or b"").decode("utf-8", "surrogateescape")
     origin = Origin(record.topic, record.partition, record.offset)
     return Item(origin, key, record.value, list(record.headers), record.timestamp)
-
-
-def _is_duplicate(error: BaseException) -> bool:
-    if isinstance(error, BulkWriteError):
-        return any(write.get("code") == 11000 for write in error.details.get("writeErrors", ()))
-    return isinstance(error, DuplicateKeyError)
 
 
 def topics_of(service: str, broadcast: Iterable[str]) -> tuple[list[registry.Topic], list[registry.Topic]]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from shared import context
 from shared.problems import Problem, response
+from shared.store import is_duplicate
 
 HEADER = "idempotency-key"
 MAX_LENGTH = 200
@@ -67,6 +68,8 @@ def install(app: FastAPI) -> None:
         return JSONResponse(error.body, error.status, {"Idempotency-Replayed": "true"})
 
     async def on_duplicate(request: Request, error: Exception) -> JSONResponse:
+        if not is_duplicate(error):
+            raise error
         key = context.current().idempotency
         if key is not None:
             try:
@@ -79,3 +82,4 @@ def install(app: FastAPI) -> None:
 
     app.add_exception_handler(Repeated, on_repeated)
     app.add_exception_handler(DuplicateKeyError, on_duplicate)
+    app.add_exception_handler(BulkWriteError, on_duplicate)

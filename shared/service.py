@@ -293,6 +293,7 @@ def create_service(
 
 async def _on_database_error(_: Request, error: Exception) -> JSONResponse:
     if is_outage(error):
+        log.warning("database-unavailable", error=repr(error)[:1000])
         detail = "This part of the platform is away for a moment; try again."
         return problems.response(Problem(503, "unavailable", detail, headers={"Retry-After": "2"}))
     raise error

@@ -17,7 +17,7 @@ from fastapi.encoders import jsonable_encoder
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
 from pydantic import BaseModel, ConfigDict, Field
 from pymongo import IndexModel, ReadPreference, ReturnDocument, UpdateOne
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -289,6 +289,7 @@ class Store(Reader):
                         result = await work(transaction)
                         await transaction.finish(result)
                         await self._commit(session, give_up)
+                    context.amend(idempotency=None)
                     return result
                 except PyMongoError as error:
                     away = isinstance(error, ConnectionFailure) and loop.time() > begun + RECONNECT_SECONDS
@@ -355,16 +356,26 @@ class Store(Reader):
         self._client.close()
 
 
-def is_outage(error: BaseException) -> bool:
-    """Whether an error says that the database is away or busy, so that trying again can help.
+DUPLICATE_KEY = 11000
+DOCUMENT_CODES = frozenset({2, 9, 14, 121, 10334, 17280, 17419, 17420, DUPLICATE_KEY})
+"""Error codes of the server for which only the document can be blamed: too large, malformed, a broken rule."""
 
-    What only the document can be blamed for (too large, not encodable, a broken rule) is not an outage.
-    """
+
+def is_duplicate(error: BaseException) -> bool:
+    """Whether a unique key was there already."""
+    if isinstance(error, BulkWriteError):
+        return any(write.get("code") == DUPLICATE_KEY for write in error.details.get("writeErrors", ()))
+    return isinstance(error, DuplicateKeyError)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error says that the database is away or busy, so that trying again can help."""
     if isinstance(error, ConnectionFailure):
         return True
     if not isinstance(error, PyMongoError):
         return False
     if error.has_error_label("TransientTransactionError") or error.has_error_label("UnknownTransactionCommitResult"):
         return True
-    document_codes = {2, 9, 14, 121, 10334, 17280, 17419, 17420}
-    return isinstance(error, OperationFailure) and error.code not in document_codes | {11000}
+    if isinstance(error, BulkWriteError):
+        return not {write.get("code") for write in error.details.get("writeErrors", ())} & DOCUMENT_CODES
+    return isinstance(error, OperationFailure) and error.code not in DOCUMENT_CODES
