@@ -44,9 +44,10 @@ SCALE = typer.Option(help="How many of one service run, as --scale cohort-select
 def up(
     scale: Annotated[list[str] | None, SCALE] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is ready.")] = False,
+    services: Annotated[bool, typer.Option(help="Also the services, not only Kafka, MongoDB and mail.")] = True,
 ) -> None:
     """Start everything; Ctrl-C stops it, unless it was detached."""
-    state = started(scale_of(scale or []))
+    state = started(scale_of(scale or []), services=services)
     url = place.stack().public_url
     if detach:
         console.print(f"Ready at {url}. `make status` shows what runs, `make down` stops it.")
@@ -62,7 +63,7 @@ def up(
         lifecycle.stop()
 
 
-def started(scale: dict[str, int]) -> State:
+def started(scale: dict[str, int], *, services: bool = True) -> State:
     """Starts the platform with its progress shown: a table on a terminal, else a line for each process."""
     columns = TextColumn("Kafka's jars"), BarColumn(), MofNCompleteColumn()
     jars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
@@ -86,7 +87,7 @@ def started(scale: dict[str, int]) -> State:
 
     try:
         jars.start()
-        return lifecycle.start(scale, preparing=preparing, watching=watching)
+        return lifecycle.start(scale, services=services, preparing=preparing, watching=watching)
     finally:
         jars.stop()
         table.stop()

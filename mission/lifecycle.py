@@ -18,19 +18,22 @@ from mission import place
 from mission.place import Health, Phase, State
 from mission.supervisor import stop_all
 
-START_SECONDS: Final = 180
+START_SECONDS: Final = 120
 STOP_SECONDS: Final = 120
 
 
 def start(
     scale: Mapping[str, int],
     *,
+    services: bool = True,
     preparing: Callable[[int, int], None] = lambda done, total: None,
     watching: Callable[[State], None] = lambda state: None,
 ) -> State:
     """Starts the platform and waits until every service is ready; it then goes on in the background.
 
-    ``preparing`` is told how many of Kafka's jars are there, ``watching`` gets the state whenever it is looked at.
+    Without ``services`` only Kafka, MongoDB and mail. ``preparing`` is told how many of Kafka's jars are there,
+    ``watching`` gets the state whenever it is looked at.
+
     Raises :class:`LocalError`, with nothing left running, when something does not start; so does an interrupt.
     """
     daemon = place.supervisor()
@@ -42,6 +45,8 @@ def start(
     classpath(place.stack(ports).kafka.cache, preparing)
     daemon.command = [sys.executable, "-m", "mission.supervisor", f"--port-base={ports.base}"]
     daemon.command += [f"--scale={name}={number}" for name, number in scale.items()]
+    if not services:
+        daemon.command.append("--no-services")
     (place.home() / place.STATE_FILE).unlink(missing_ok=True)
     try:
         daemon.spawn(cwd=ROOT)
@@ -64,11 +69,13 @@ def _wait_until_ready(daemon: Daemon, watching: Callable[[State], None]) -> Stat
             reason = state.problem if state and state.phase is Phase.FAILED else ""
             raise LocalError(reason or f"The supervisor ended; {daemon.log} ends with:\n{tail(daemon.log)}")
         if time.monotonic() > deadline:
-            processes = state.processes if state else []
-            waiting = [process.name for process in processes if process.health is not Health.READY] or ["everything"]
-            raise LocalError(
-                f"Not ready after {START_SECONDS} s: {', '.join(waiting)}; the logs are in {place.home() / 'logs'}."
-            )
+            waiting = [
+                f"{process.name} waits for {process.waits_for or process.problem or 'its start'}"
+                for process in (state.processes if state else ())
+                if process.health is not Health.READY
+            ]
+            reason = "; ".join(waiting) or "nothing has begun"
+            raise LocalError(f"Not ready after {START_SECONDS} s: {reason}; the logs are in {place.home() / 'logs'}.")
         time.sleep(0.2)
 
 

@@ -42,6 +42,7 @@ class ProcessState(BaseModel):
     pid: int | None = None
     restarts: int = 0
     problem: str = ""
+    waits_for: str = ""
 
 
 class State(BaseModel):
@@ -50,6 +51,7 @@ class State(BaseModel):
     phase: Phase
     since: datetime
     port_base: int
+    platforms_tls: bool
     scale: dict[str, int]
     processes: list[ProcessState]
     problem: str = ""
@@ -61,12 +63,17 @@ def home() -> Path:
 
 
 def stack(ports: Ports | None = None) -> LocalStack:
-    """The local stack of this platform, on the ports that are set or that it is running on."""
+    """The local stack of this platform as it is running, else as it is set.
+
+    ``MISSION_PLATFORMS_TLS=true`` encrypts the national platforms' listener.
+    """
+    tls = os.environ.get("MISSION_PLATFORMS_TLS", "").lower() in ("1", "true", "yes")
     if ports is None:
         state = read_state()
-        running = state is not None and supervisor().process is not None
-        ports = Ports(state.port_base) if state and running else Ports.from_environment()
-    return LocalStack(home(), ports, tls=os.environ.get("MISSION_PLATFORMS_TLS", "") == "true")
+        if state is not None and supervisor().process is not None:
+            return LocalStack(home(), Ports(state.port_base), tls=state.platforms_tls)
+        ports = Ports.from_environment()
+    return LocalStack(home(), ports, tls=tls)
 
 
 def supervisor() -> Daemon:

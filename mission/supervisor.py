@@ -4,14 +4,13 @@
 """
 
 import argparse
-import http.client
 import json
 import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,122 +20,14 @@ from contracts.registry import SERVICES
 from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.ports import Ports
-from infra.local.process import Daemon, end, tail
+from infra.local.process import Daemon, end
 from infra.local.stack import ROOT, LocalStack
 from mission import place
-from mission.place import Health, Phase, ProcessState, State
+from mission.place import Health, Phase, State
+from mission.supervised import Supervised, missing
 
 GRACE_SECONDS: Final = 10
 """What a service has to finish what it has in hand."""
-
-BACKOFF_SECONDS: Final = (0.5, 1, 2, 4, 8, 15, 30)
-STABLE_SECONDS: Final = 60
-"""After running this long a process counts as well again, and its backoff begins anew."""
-
-HOPELESS_CRASHES: Final = 4
-"""A process that has crashed this often and was never ready ends the start."""
-
-LIVENESS_SECONDS: Final = 5
-SICK_CHECKS: Final = 3
-"""A process that is not live in this many checks in a row is restarted."""
-
-
-class Supervised:
-    """One process under supervision: ``start`` begins it, ``ready`` tells whether it can be used."""
-
-    def __init__(
-        self, name: str, daemon: Daemon, port: int, start: Callable[[], None], ready: Callable[[], bool], *, http: bool
-    ) -> None:
-        self.name = name
-        self.daemon = daemon
-        self.port = port
-        self.http = http
-        self.health = Health.STOPPED
-        self.restarts = 0
-        self.problem = ""
-        self._start = start
-        self._ready = ready
-        self._crashes = 0
-        self._was_ready = False
-        self._started = 0.0
-        self._next = 0.0
-        self._checked = 0.0
-        self._sick = 0
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether it has never been ready and keeps crashing."""
-        return not self._was_ready and self._crashes >= HOPELESS_CRASHES
-
-    def start(self) -> None:
-        """Begins the process; a failure to start counts as a crash."""
-        self._started = self._checked = time.monotonic()
-        self._sick = 0
-        try:
-            self._start()
-        except LocalError as error:
-            self._crashed(str(error))
-        else:
-            self.health = Health.STARTING
-
-    def found_ready(self) -> None:
-        """Takes note that something else has started it and waited until it was ready."""
-        self.health, self._was_ready = Health.READY, True
-
-    def look(self) -> None:
-        """Takes note of what has become of the process, and restarts it when its time has come."""
-        now = time.monotonic()
-        if self.health is Health.CRASHED:
-            if now >= self._next:
-                self.restarts += 1
-                self.start()
-        elif self.daemon.process is None:
-            self._crashed(f"ended with code {self.daemon.exit_code}; its last lines:\n{tail(self.daemon.log)}")
-        elif self.health is Health.STARTING:
-            if self._ready():
-                self.health, self._was_ready = Health.READY, True
-        else:
-            if now - self._started > STABLE_SECONDS:
-                self._crashes = 0
-            if self.http and now - self._checked > LIVENESS_SECONDS:
-                self._check_liveness(now)
-
-    def _check_liveness(self, now: float) -> None:
-        self._checked = now
-        self._sick = 0 if answers(self.port, "/health/live") else self._sick + 1
-        if self._sick >= SICK_CHECKS:
-            self.daemon.kill()
-            self._crashed(f"was not live {SICK_CHECKS} times in a row; its last lines:\n{tail(self.daemon.log)}")
-
-    def _crashed(self, problem: str) -> None:
-        self.health = Health.CRASHED
-        self.problem = problem
-        self._next = time.monotonic() + BACKOFF_SECONDS[min(self._crashes, len(BACKOFF_SECONDS) - 1)]
-        self._crashes += 1
-        print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {self.name} {problem}", flush=True)
-
-    def state(self) -> ProcessState:
-        """What ``mission status`` shows."""
-        return ProcessState(
-            name=self.name,
-            health=self.health,
-            port=self.port,
-            pid=self.daemon.pid,
-            restarts=self.restarts,
-            problem=self.problem,
-        )
-
-
-def answers(port: int, path: str) -> bool:
-    """Whether a service on this port answers 200 within two seconds."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def command(service: str, port: int) -> list[str]:
@@ -170,7 +61,7 @@ def service_daemon(home: Path, service: str, instance: int, port: int) -> Daemon
 class Supervisor:
     """Everything that runs on this machine for one platform."""
 
-    def __init__(self, stack: LocalStack, scale: dict[str, int]) -> None:
+    def __init__(self, stack: LocalStack, scale: dict[str, int], names: Iterable[str]) -> None:
         self.stack = stack
         self.scale = scale
         self.since = datetime.now(UTC)
@@ -178,13 +69,11 @@ class Supervisor:
         self.problem = ""
         self.stopping = False
         self.infrastructure = [
-            Supervised("kafka", stack.kafka.daemon, stack.ports.kafka, stack.kafka.start, _yes, http=False),
-            Supervised("mongodb", stack.mongo.daemon, stack.ports.mongo, stack.mongo.start, _yes, http=False),
-            Supervised("mail", stack.mail, stack.ports.smtp, stack.start_mail, _yes, http=False),
+            Supervised("kafka", stack.kafka.daemon, stack.ports.kafka, stack.kafka.start, _nothing, http=False),
+            Supervised("mongodb", stack.mongo.daemon, stack.ports.mongo, stack.mongo.start, _nothing, http=False),
+            Supervised("mail", stack.mail, stack.ports.smtp, stack.start_mail, _nothing, http=False),
         ]
-        self.services = [
-            self._service(name, instance) for name in place.services() for instance in range(scale.get(name, 1))
-        ]
+        self.services = [self._service(name, instance) for name in names for instance in range(scale.get(name, 1))]
         self._written: State | None = None
 
     def _service(self, name: str, instance: int) -> Supervised:
@@ -196,7 +85,7 @@ class Supervisor:
             daemon,
             port,
             lambda: daemon.spawn(settings, cwd=ROOT),
-            lambda: answers(port, "/health/ready"),
+            lambda: missing(port, "/health/ready"),
             http=True,
         )
 
@@ -263,6 +152,7 @@ class Supervisor:
             phase=self.phase,
             since=self.since,
             port_base=self.stack.ports.base,
+            platforms_tls=self.stack.kafka.tls,
             scale=self.scale,
             processes=[part.state() for part in (*self.infrastructure, *self.services)],
             problem=self.problem,
@@ -272,8 +162,8 @@ class Supervisor:
             self._written = state
 
 
-def _yes() -> bool:
-    return True
+def _nothing() -> str:
+    return ""
 
 
 def stop_all(daemons: Iterable[Daemon]) -> None:
@@ -307,9 +197,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Starts everything and keeps it running.")
     parser.add_argument("--port-base", type=int, required=True)
     parser.add_argument("--scale", action="append", default=[])
+    parser.add_argument("--no-services", action="store_true")
     arguments = parser.parse_args()
     stack = place.stack(Ports(arguments.port_base))
-    sys.exit(Supervisor(stack, scale_of(arguments.scale)).run())
+    names = [] if arguments.no_services else place.services()
+    sys.exit(Supervisor(stack, scale_of(arguments.scale), names).run())
 
 
 if __name__ == "__main__":
