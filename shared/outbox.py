@@ -234,10 +234,11 @@ class Relay:
         PARKED.set(len(parked))
         created = [row["created"] for row in rows if "created" in row]
         AGE.set((self._store.clock.now() - min(created)).total_seconds() if created else 0)
+        # Connected before there is anything to send, so that the first event after a start is not late.
+        producer = await self._connected()
         if not rows:
             self._careful = False
             return 0
-        producer = await self._connected()
         if self._careful:
             await self._one_by_one(producer, rows)
             return len(rows)
