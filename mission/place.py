@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from contracts.registry import SERVICES
 from infra.local.ports import Ports
@@ -95,10 +95,10 @@ STATE_FILE: Final = "run/state.json"
 
 
 def read_state() -> State | None:
-    """The state as written down last, or None before the first start."""
+    """The state as written down last, or None before the first start of this release."""
     try:
         return State.model_validate_json((home() / STATE_FILE).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValidationError):
         return None
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, Producer
 
 from contracts.envelope import Attributes, decode, event_id
 from contracts.national_platforms import PlatformListed
@@ -11,37 +11,21 @@ from contracts.registry import OPERATOR, topic_of
 from infra.local.errors import LocalError
 from infra.local.stack import LocalStack
 from mission import clock
+from mission.reading import TIMEOUT, records
 
 DIRECTORY: Final = topic_of(PlatformListed).name
-TIMEOUT: Final = 15.0
 
 
 def listed(stack: LocalStack) -> dict[str, tuple[int, PlatformListed]]:
     """The directory as it is now: each platform's newest entry and its version."""
-    client = stack.kafka.client(OPERATOR)
-    consumer = Consumer(
-        {**client, "group.id": f"{OPERATOR}.directory", "enable.auto.commit": False, "enable.partition.eof": True}
-    )
     entries: dict[str, tuple[int, PlatformListed]] = {}
-    try:
-        consumer.assign([TopicPartition(DIRECTORY, 0, 0)])
-        while True:
-            message = consumer.poll(TIMEOUT)
-            if message is None:
-                raise LocalError("Kafka does not answer; `make status` shows what is wrong.")
-            if error := message.error():
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return entries
-                raise KafkaException(error)
-            value = message.value()
-            if value is None:
-                continue
-            attributes = _attributes(message)
-            event = decode(attributes.type, value)
+    for record in records(stack, DIRECTORY):
+        if record.value is not None:
+            attributes = Attributes.from_headers(record.headers)
+            event = decode(attributes.type, record.value)
             if isinstance(event, PlatformListed):
                 entries[event.platform] = attributes.aggregateversion, event
-    finally:
-        consumer.close()
+    return entries
 
 
 def add(stack: LocalStack, entry: PlatformListed) -> Path:
@@ -79,8 +63,3 @@ def _publish(stack: LocalStack, entry: PlatformListed, version: int) -> None:
     producer.flush(TIMEOUT)
     if refusals != [None]:
         raise LocalError(f"{entry.platform} is not in the directory: {refusals[0] if refusals else 'Kafka is away'}.")
-
-
-def _attributes(message: Message) -> Attributes:
-    headers = [(str(header[0]), header[1]) for header in message.headers() or []]
-    return Attributes.from_headers((name, raw.encode() if isinstance(raw, str) else raw) for name, raw in headers)

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from contracts import registration as facts
 from contracts.envelope import Attributes, Envelope
-from contracts.registry import dead_letters, replays
+from contracts.registry import dead_letters
 from infra.local.stack import LocalStack
+from mission import letters
 from shared import outbox
 from shared.ids import new_id
 from shared.problems import NotYetKnown
@@ -50,7 +52,7 @@ async def applied(reader: Service, cities: list[City], versions: int) -> None:
         assert await backbone.orders(reader, *cities) == expected
 
 
-async def letters(topics: Topics, service: str, key: str) -> list[dict[str, bytes]]:
+async def kept(topics: Topics, service: str, key: str) -> list[dict[str, bytes]]:
     """The dead letters of a service with this key, as headers with the value under ``""``."""
     records = await topics.read_raw(dead_letters(service))
     return [dict(r.headers) | {"": r.value} for r in records if r.key == key.encode()]
@@ -113,7 +115,7 @@ async def test_a_bad_event_harms_nobody_else_and_can_be_replayed(
         await applied(reader, others, 4)
 
         async def one_letter() -> list[dict[str, bytes]]:
-            return await letters(topics, backbone.READER, bad.id)
+            return await kept(topics, backbone.READER, bad.id)
 
         (letter,) = await eventually(one_letter, "the bad event is a dead letter")
         assert letter["dl_reason"] == b"ValueError"
@@ -122,10 +124,16 @@ async def test_a_bad_event_harms_nobody_else_and_can_be_replayed(
         assert letter["ce_aggregateversion"] == b"2"
         assert (await backbone.orders(reader, bad))[bad.id] == [1], "later events of that city wait behind it"
 
+        def listed(*, all: bool = False) -> list[letters.Letter]:
+            found = letters.letters(stack, backbone.READER, all=all)
+            return [letter for letter in found if letter.record.key == bad.id.encode()]
+
+        (shown,) = await asyncio.to_thread(listed)
+        assert '"ground": "official-list"' in letters.described(shown)
         poisoned.clear()
-        (record,) = [r for r in await topics.read_raw(dead_letters(backbone.READER)) if r.key == bad.id.encode()]
-        await send(topics, replays(backbone.READER), record.key, record.value, list(record.headers))
+        await asyncio.to_thread(letters.replay, stack, [shown])
         await applied(reader, [bad], 4)
+        assert [letter.open for letter in await asyncio.to_thread(partial(listed, all=True))] == [False]
 
 
 async def test_an_event_that_refers_to_something_unknown_waits_for_it(stack: LocalStack, producer: Service) -> None:
@@ -161,7 +169,7 @@ async def test_an_outage_of_the_database_loses_nothing_and_makes_no_dead_letter(
         await asyncio.to_thread(stack.mongo.start)
         await applied(reader, cities, 4)
         await applied(reader, await story(producer, 3, 2), 2)
-        assert not any([await letters(topics, backbone.READER, city.id) for city in cities])
+        assert not any([await kept(topics, backbone.READER, city.id) for city in cities])
 
 
 async def test_the_broker_killed_and_back_loses_nothing(stack: LocalStack, producer: Service) -> None:
@@ -191,7 +199,7 @@ async def test_a_newer_version_stops_its_partition_alone(stack: LocalStack, prod
 
         await eventually(halted, "the partition has stopped with an alert")
         await applied(reader, await story(producer, 10, 2), 2)
-        assert not await letters(topics, backbone.READER, "XX"), "what a newer release understands is no dead letter"
+        assert not await kept(topics, backbone.READER, "XX"), "what a newer release understands is no dead letter"
 
 
 async def test_records_with_broken_headers_are_kept(stack: LocalStack, producer: Service, topics: Topics) -> None:
@@ -201,7 +209,7 @@ async def test_records_with_broken_headers_are_kept(stack: LocalStack, producer:
             await send(topics, TOPIC, key.encode(), b"{}", headers)
 
         async def all_kept() -> bool:
-            return len(await letters(topics, backbone.READER, key)) == 3
+            return len(await kept(topics, backbone.READER, key)) == 3
 
         await eventually(all_kept, "each broken record is a dead letter")
         await applied(reader, await story(producer, 3, 2), 2)
