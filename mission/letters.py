@@ -1,9 +1,10 @@
 """Dead letters for the operator: what a service could not apply, why, and how it is handed back."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, Message, Producer
 from rich.table import Table
 
 from contracts.registry import OPERATOR, SERVICE_TOPICS, dead_letters, replays
@@ -95,8 +96,12 @@ def replay(stack: LocalStack, chosen: list[Letter]) -> None:
             record.value,
             record.key,
             headers=list(record.headers),
-            on_delivery=lambda error, _, taken=refusals: taken.append(error),
+            on_delivery=_recording(refusals),
         )
         producer.flush(TIMEOUT)
         if refusals != [None]:
             raise LocalError(f"{letter.id} was not handed back: {refusals[0] if refusals else 'Kafka is away'}.")
+
+
+def _recording(refusals: list[KafkaError | None]) -> Callable[[KafkaError | None, Message], None]:
+    return lambda error, _: refusals.append(error)
