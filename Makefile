@@ -8,11 +8,8 @@ SHELL := /bin/bash
 
 # Paths are relative throughout, so that a directory's name may hold a space.
 PYTHON ?= python3
-UV_VERSION := 0.13.9
-VENV := .venv
-PY := $(VENV)/bin/python
-READY := $(VENV)/.synced
-PACKAGES := contracts shared services infra mission
+PY := .venv/bin/python
+READY := .venv/.installed
 PACKAGE := $(subst -,_,$(SERVICE))
 
 .PHONY: help setup demo up down status logs test check contracts lock format clean
@@ -23,13 +20,7 @@ help: ## List the targets
 setup: $(READY) ## Make the virtual environment and install what is locked
 
 $(READY): requirements.lock
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed and there is no $(PYTHON); install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed and $(PYTHON) is $$($(PYTHON) -V 2>&1); install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
-	@[ -x $(PY) ] || $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment; install its venv package (on Debian: apt install python3-venv)." >&2; rm -rf $(VENV); exit 1; }
-	@[ -x $(VENV)/bin/uv ] || $(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || { echo "uv could not be installed from the package index; connect to the network for this first run and try again." >&2; exit 1; }
-	@echo "Installing what requirements.lock names ..."
-	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements.lock || { echo "The packages of requirements.lock could not be installed; see above." >&2; exit 1; }
-	@touch $(READY)
+	@PYTHON=$(PYTHON) bin/setup
 
 demo: $(READY) ## Start the platform and play the whole story
 	@$(PY) -m mission demo $(if $(STACK),--stack=$(STACK)) $(ARGS)
@@ -66,7 +57,7 @@ contracts: $(READY) ## Write JSON Schema and AsyncAPI anew from the models
 	@$(PY) -m contracts.generate
 
 lock: $(READY) ## Renew requirements.lock from pyproject.toml
-	@$(VENV)/bin/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --quiet --no-emit-index-url --no-header --output-file requirements.lock
+	@.venv/bin/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --quiet --no-emit-index-url --no-header --output-file requirements.lock
 
 format: $(READY) ## Format the code
 	@$(PY) -m ruff check --fix --quiet || true
