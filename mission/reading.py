@@ -37,9 +37,7 @@ def records(stack: LocalStack, topic: str) -> Iterator[Record]:
                 if error.code() == KafkaError._PARTITION_EOF:
                     return
                 raise KafkaException(error)
-            headers = tuple(
-                (str(name), raw.encode() if isinstance(raw, str) else raw) for name, raw in message.headers() or ()
-            )
+            headers = tuple((str(header[0]), _bytes(header[1])) for header in message.headers() or ())
             yield Record(message.offset() or 0, _bytes(message.key()), _bytes(message.value()), headers)
     finally:
         consumer.close()
