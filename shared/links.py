@@ -59,6 +59,8 @@ Decide = Callable[[Transaction, Link, str], Awaitable[Any]]
 
 It may raise a :class:`Problem`: then nothing has happened and the link stays as it was.
 """
+Answer = Callable[[Request, Any], Awaitable[BaseModel]]
+"""Makes the whole answer to POST, always JSON, of what the handler returned, after the commit."""
 Describe = Callable[[Reader, Link, str], Awaitable[str | None]]
 """One plain sentence in a language (``en``, ``pt``, ``de``) about what the link decides, for its page."""
 
@@ -74,7 +76,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a link is for. With ``bare`` the answer to POST is the handler's result itself, always as JSON."""
+    """What a link is for, as :meth:`Links.on` takes it."""
 
     code: str
     title: Words
@@ -82,7 +84,7 @@ class Purpose:
     decide: Decide
     describe: Describe | None
     revisable: bool
-    bare: bool
+    answer: Answer | None
 
 
 class LinkChoice(BaseModel):
@@ -129,12 +131,15 @@ class Links:
         choices: Sequence[Choice],
         describe: Describe | None = None,
         revisable: bool = False,
-        bare: bool = False,
+        answer: Answer | None = None,
     ) -> Callable[[Decide], Decide]:
-        """Makes the decorated function the handler of links with this purpose. Words need at least ``en``."""
+        """Makes the decorated function the handler of links with this purpose. Words need at least ``en``.
+
+        With ``answer`` POST gives what that makes of the handler's result (such as a session) instead of a page.
+        """
 
         def register(decide: Decide) -> Decide:
-            self._purposes[code] = Purpose(code, title, tuple(choices), decide, describe, revisable, bare)
+            self._purposes[code] = Purpose(code, title, tuple(choices), decide, describe, revisable, answer)
             return decide
 
         return register
@@ -210,16 +215,16 @@ class Links:
 
     async def use(
         self, store: Store, token: str, choice: str | None, languages: Sequence[str]
-    ) -> tuple[LinkUsed, str, bool]:
+    ) -> tuple[LinkUsed, str, Purpose]:
         """Carries out a decision, in one commit with the link's mark.
 
-        Gives what is answered, the language of its message, and whether the result is the whole answer. ``choice``
-        may be left out where there is only one. Raises 404, 410 and 422 problems, and the handler's.
+        Gives what is answered, the language of its message, and the purpose. ``choice`` may be left out where there
+        is only one. Raises 404, 410 and 422 problems, and the handler's.
         """
         # A link works once by itself, and its answer may hold tokens that must not be kept for a repeated request.
         context.amend(idempotency=None)
 
-        async def decide(tx: Transaction) -> tuple[LinkUsed, str, bool]:
+        async def decide(tx: Transaction) -> tuple[LinkUsed, str, Purpose]:
             link, purpose = await self._find(tx, token, tx.clock.now())
             chosen = _chosen(purpose, choice)
             if link.person_id is not None:
@@ -229,7 +234,7 @@ class Links:
             language = _language(link, languages)
             message = link_pages.say(chosen.done, language)
             answer = LinkUsed(purpose=purpose.code, choice=chosen.name, message=message, result=result)
-            return answer, language, purpose.bare
+            return answer, language, purpose
 
         return await store.transaction(decide)
 
@@ -275,11 +280,12 @@ class Links:
         ) -> Response:
             languages = link_pages.accepted(request.headers.get("accept-language", ""))
             try:
-                used, language, bare = await self.use(_store(request), token, choice, languages)
+                used, language, purpose = await self.use(_store(request), token, choice, languages)
             except Problem as problem:
                 return _refusal(request, problem, languages)
-            if bare:
-                return JSONResponse(_json(used.result), headers=link_pages.NO_STORE)
+            if purpose.answer is not None:
+                whole = await purpose.answer(request, used.result)
+                return JSONResponse(whole.model_dump(mode="json"), headers=link_pages.NO_STORE)
             if not _wants_page(request):
                 return JSONResponse(used.model_dump(mode="json"), headers=link_pages.NO_STORE)
             return link_pages.page(used.message, None, language)
@@ -312,10 +318,6 @@ def _store(request: Request) -> Store:
 
 def _wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
-
-
-def _json(result: Any) -> Any:
-    return result.model_dump(mode="json") if isinstance(result, BaseModel) else result
 
 
 def _refusal(request: Request, problem: Problem, languages: Sequence[str]) -> Response:

@@ -1,0 +1,1 @@
+"""Registration's rules: pure, without clock, randomness or I/O."""

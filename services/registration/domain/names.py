@@ -1,0 +1,79 @@
+"""How names of places and authorities are compared: without accents, case and punctuation, in any script."""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+STARTS = 4
+"""Up to this many letters a search is answered from the index of name beginnings alone."""
+
+MAX_KEY = 60
+
+_LETTERS = str.maketrans(
+    {
+        "ł": "l",
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "ß": "ss",
+        "æ": "ae",
+        "œ": "oe",
+        "\u0131": "i",
+        "ħ": "h",
+        "ŋ": "n",
+    }
+    | dict.fromkeys("'\u2019\u2018`\u02bc\u02b9\u02bb", "")
+)
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW", "ARABIC")
+
+
+def normalise(name: str) -> str:
+    """A name as it is compared: ``Łódź`` and ``lodz`` are one, ``Vila-Nova`` and ``vila nova`` too."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    kept = "".join(" " if not char.isalnum() else char for char in decomposed if not unicodedata.combining(char))
+    return " ".join(kept.translate(_LETTERS).split())
+
+
+def spellings(name: str) -> Iterator[str]:
+    """The ways of writing a name without accents: ``München`` is ``munchen`` and ``muenchen``."""
+    yield normalise(name)
+    lower = unicodedata.normalize("NFC", name.casefold())
+    if (spelt_out := lower.translate(_SPELT_OUT)) != lower:
+        yield normalise(spelt_out)
+
+
+def legible(name: str) -> bool:
+    """Whether a name is written in a script that is used in the countries of the directory."""
+    return bool(name) and unicodedata.name(name[0], "").startswith(_SCRIPTS)
+
+
+def search_keys(name: str, others: Iterable[str] = ()) -> list[str]:
+    """What a search may begin with: every spelling of the name from each of its words on, and its other names."""
+    keys: dict[str, None] = {}
+    for spelling in spellings(name):
+        words = spelling.split()
+        for first in range(len(words)):
+            tail = " ".join(words[first:])
+            if first == 0 or len(tail) >= STARTS:
+                keys[tail[:MAX_KEY]] = None
+    for other in others:
+        if legible(other):
+            keys.update(dict.fromkeys(key[:MAX_KEY] for key in spellings(other) if key))
+    return list(keys)
+
+
+def starts(keys: Iterable[str]) -> list[str]:
+    """The beginnings of all keys, of one to :data:`STARTS` letters."""
+    return sorted({key[:length] for key in keys for length in range(1, min(STARTS, len(key)) + 1)})
+
+
+def mail_key(address: str) -> str:
+    """A mail address as it is compared: case does not tell two people apart."""
+    return unicodedata.normalize("NFC", address.strip()).casefold()
+
+
+def mail_hash(key: str) -> str:
+    """Recognises a mail address without keeping it."""
+    return hashlib.sha256(b"mail:" + key.encode()).hexdigest()

