@@ -241,8 +241,12 @@ class Consumer:
             return f"{self.group}: no progress for {now - self._lagging_since:.0f} s although there is lag"
         return None
 
+    def client(self) -> AIOKafkaConsumer | None:
+        """The library's consumer, None while the subscriber is not started."""
+        return self._subscriber.consumer if self._subscriber is not None else None
+
     async def _consume(self, records: Records) -> None:
-        consumer = self._subscriber.consumer if self._subscriber is not None else None
+        consumer = self.client()
         if consumer is None:
             return
         try:
@@ -526,7 +530,7 @@ class Consumer:
                 log.info("monitor-skipped", group=self.group, error=repr(error))
 
     async def _measure(self) -> None:
-        consumer = self._subscriber.consumer if self._subscriber is not None else None
+        consumer = self.client()
         if consumer is None:
             return
         assigned = consumer.assignment()
@@ -535,7 +539,8 @@ class Consumer:
         self._positions = {partition: end for partition, end in self._positions.items() if partition in assigned}
         lags: dict[str, int] = dict.fromkeys(self._reads, 0)
         if assigned:
-            async with asyncio.timeout(MONITOR_SECONDS):
+            # Behind a fetch that waits at the broker on the same connection.
+            async with asyncio.timeout(10):
                 ends = await consumer.end_offsets(list(assigned))
                 for partition, end in ends.items():
                     if partition not in self._positions:

@@ -60,7 +60,7 @@ class Service:
         self._on_stop = on_stop
         self._starting: asyncio.Task[None] | None = None
         self._broker: KafkaBroker | None = None
-        self._consumers: list[Consumer] = []
+        self.consumers: list[Consumer] = []
         self._inbox = inbox
         self.relay: Relay | None = None
         self.started = False
@@ -149,26 +149,26 @@ class Service:
             refresh = PLATFORM_REFRESH_MS if templates else 60_000
             self._broker = self._make_broker(refresh)
             named = [("events", plain), ("platforms", templates)]
-            self._consumers = [
+            self.consumers = [
                 Consumer(self._inbox, store, topics, name, str(self.settings.instance))
                 for name, topics in named
                 if topics
             ]
-            for each in self._consumers:
+            for each in self.consumers:
                 each.subscribe(self._broker)
             await self._broker.start()
-            for each in self._consumers:
+            for each in self.consumers:
                 each.start()
         else:
             for hook in self._on_start:
                 await hook(self)
 
     async def _stop_consumers(self) -> None:
-        for each in self._consumers:
+        for each in self.consumers:
             await each.stop()
         if self._broker is not None:
             await self._broker.stop()
-        self._consumers, self._broker = [], None
+        self.consumers, self._broker = [], None
 
     async def stop(self) -> None:
         """Finishes what is in hand, commits, leaves the groups."""
@@ -188,7 +188,7 @@ class Service:
 
     def sick(self) -> list[str]:
         """What is wrong with this process itself, so that only a restart helps."""
-        found = [trouble for each in self._consumers if (trouble := each.alive())]
+        found = [trouble for each in self.consumers if (trouble := each.alive())]
         if not self.keys.alive():
             found.append("signing keys are no longer read")
         if self.started and self.relay is not None:
@@ -206,7 +206,7 @@ class Service:
         return found
 
     def _broker_away(self) -> bool:
-        return any(each.outage for each in self._consumers)
+        return any(each.outage for each in self.consumers)
 
     async def missing(self) -> list[str]:
         """Which dependencies this process waits for."""
@@ -221,9 +221,9 @@ class Service:
                 found.append("mongodb")
             if self.relay is not None and self.relay.stuck_since is not None:
                 found.append("kafka")
-        found += [f"{each.group}: {each.outage}" for each in self._consumers if each.outage]
+        found += [f"{each.group}: {each.outage}" for each in self.consumers if each.outage]
         found += [
-            f"{p.topic}/{p.partition} stopped: {why}" for each in self._consumers for p, why in each.stopped.items()
+            f"{p.topic}/{p.partition} stopped: {why}" for each in self.consumers for p, why in each.stopped.items()
         ]
         return found
 

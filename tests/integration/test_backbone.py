@@ -13,9 +13,9 @@ from contracts.envelope import Attributes, Envelope
 from contracts.registry import dead_letters
 from infra.local.stack import LocalStack
 from mission import letters
-from shared import outbox
+from shared import outbox, telemetry
 from shared.ids import new_id
-from shared.problems import NotYetKnown
+from shared.problems import NotYetKnown, trace_id
 from shared.service import Service
 from shared.store import Transaction
 from shared.testing import Topics, eventually
@@ -268,3 +268,37 @@ async def send(
         await producer.send_and_wait(topic, value, key, headers=headers)
     finally:
         await producer.stop()
+
+
+async def test_a_consumer_that_hangs_in_silence_is_found_out(
+    stack: LocalStack, producer: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.consumer.STALLED_SECONDS", 1.0)
+    monkeypatch.setattr("shared.consumer.MONITOR_SECONDS", 0.2)
+    async with backbone.running(stack, backbone.READER) as reader:
+        await applied(reader, await story(producer, 3, 1), 1)
+        assert reader.sick() == []
+        (consumer,) = reader.consumers
+        # What aiokafka has been seen to do after a rebalance: it fetches nothing more and says nothing.
+        monkeypatch.setattr(consumer.client(), "getmany", lambda **_: asyncio.Event().wait())
+        await story(producer, 3, 1)
+
+        async def found_out() -> list[str]:
+            return reader.sick()
+
+        (complaint,) = await eventually(found_out, "the process says that only a restart helps")
+        assert "no progress" in complaint
+
+
+async def test_one_trace_goes_from_the_write_to_its_effect_elsewhere(stack: LocalStack, producer: Service) -> None:
+    telemetry.configure_traces(producer.settings)
+    traces: dict[str, str | None] = {}
+
+    async def note(tx: Transaction, envelope: Envelope) -> None:
+        traces[envelope.attributes.subject] = trace_id()
+
+    async with backbone.running(stack, backbone.READER, backbone.counting_inbox(before=note)) as reader:
+        with telemetry.tracer.start_as_current_span("a request") as span:
+            city = await backbone.write_city(producer)
+        await applied(reader, [city], 1)
+    assert traces[city.id] == f"{span.get_span_context().trace_id:032x}"
