@@ -1,0 +1,1 @@
+"""The catalogue's HTTP door: reading for everyone, writing for editors."""
