@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -9,16 +10,18 @@ from starlette.responses import Response
 from services.gateway.headers import Header
 from services.gateway.routes import PREFIX
 
-SESSION_PATH = f"{PREFIX}/session"
+SESSION_PATH: Final = f"{PREFIX}/session"
+LASTING_SECONDS: Final = 30 * 24 * 3600
+"""How long a browser that is not used keeps its session; registration may end it sooner."""
 
 
 class Tokens(BaseModel):
-    """What registration answers to a sign-in. Times are in seconds from now."""
+    """What registration answers to a sign-in. ``expires_in``: seconds that the access token is good for."""
 
+    person_id: str
     access_token: str
     expires_in: int
     refresh_token: str
-    refresh_expires_in: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +52,19 @@ class Cookies:
 
     def begin(self, response: Response, tokens: Tokens, csrf_token: str) -> None:
         """Sets all three."""
-        lasting = tokens.refresh_expires_in
         response.set_cookie(
             self.access, tokens.access_token, tokens.expires_in, httponly=True, secure=self.https, samesite="lax"
         )
         response.set_cookie(
             self.refresh,
             tokens.refresh_token,
-            lasting,
+            LASTING_SECONDS,
             path=SESSION_PATH,
             httponly=True,
             secure=self.https,
             samesite="strict",
         )
-        response.set_cookie(self.csrf, csrf_token, lasting, secure=self.https, samesite="strict")
+        response.set_cookie(self.csrf, csrf_token, LASTING_SECONDS, secure=self.https, samesite="strict")
 
     def end(self, response: Response) -> None:
         """Takes all three back."""

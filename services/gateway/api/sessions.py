@@ -18,17 +18,18 @@ TAG = "session"
 class SignIn(Body):
     """Mail address and password."""
 
-    email: Annotated[str, Field(min_length=3, max_length=320)]
+    mail_address: Annotated[str, Field(min_length=3, max_length=320)]
     password: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class SessionOpened(BaseModel):
-    """A session in cookies. ``expires_in``: seconds until it must be refreshed.
+    """A session in cookies. ``expires_in``: seconds within which it must be refreshed.
 
     ``csrf_token`` goes into the header ``X-CSRF-Token`` of every request that changes something; the cookie that holds
     it can be read by scripts.
     """
 
+    person_id: str
     expires_in: int
     csrf_token: str
 
@@ -59,7 +60,8 @@ def router(sessions: Sessions, own_origin: str) -> APIRouter:
         if opened is None:
             return answer.as_response()
         tokens, csrf_token = opened
-        response = JSONResponse(SessionOpened(expires_in=tokens.expires_in, csrf_token=csrf_token).model_dump())
+        shown = SessionOpened(person_id=tokens.person_id, expires_in=tokens.expires_in, csrf_token=csrf_token)
+        response = JSONResponse(shown.model_dump())
         cookies.begin(response, tokens, csrf_token)
         return response
 
