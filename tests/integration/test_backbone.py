@@ -274,13 +274,19 @@ async def test_a_consumer_that_hangs_in_silence_is_found_out(
     stack: LocalStack, producer: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.consumer.STALLED_SECONDS", 1.0)
-    monkeypatch.setattr("shared.consumer.MONITOR_SECONDS", 0.2)
     async with backbone.running(stack, backbone.READER) as reader:
         await applied(reader, await story(producer, 3, 1), 1)
         assert reader.sick() == []
         (consumer,) = reader.consumers
-        # What aiokafka has been seen to do after a rebalance: it fetches nothing more and says nothing.
-        monkeypatch.setattr(consumer.client(), "getmany", lambda **_: asyncio.Event().wait())
+        hanging = asyncio.Event()
+
+        async def hang(**_: object) -> None:
+            """What aiokafka has been seen to do after a rebalance: it fetches nothing more and says nothing."""
+            hanging.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(consumer.client(), "getmany", hang)
+        await asyncio.wait_for(hanging.wait(), 30)
         await story(producer, 3, 1)
 
         async def found_out() -> list[str]:
