@@ -1,8 +1,11 @@
 """The directory of places: loaded once by a process of its own, searched by typing."""
 
+import contextlib
 import re
 from importlib.metadata import version
 from typing import Any
+
+from pymongo.errors import DuplicateKeyError
 
 from services.registration.domain.names import STARTS, normalise
 from services.registration.store import DIRECTORY, PLACES, Place
@@ -26,13 +29,15 @@ async def loaded(reader: Reader) -> bool:
 
 async def claim_loading(store: Store, owner: str) -> bool:
     """Takes it on to load the directory, unless it is there or another instance does; the claim runs out by itself."""
+    with contextlib.suppress(DuplicateKeyError):
+        await store.db[DIRECTORY].insert_one({"_id": GAZETTEER})
     free: dict[str, Any] = {
         "_id": GAZETTEER,
         "release": {"$ne": release()},
         "$or": [{"claimed_until": None}, {"$expr": {"$lt": ["$claimed_until", "$$NOW"]}}],
     }
     claim = [{"$set": {"claimed_until": {"$add": ["$$NOW", CLAIM_SECONDS * 1000]}, "owner": owner}}]
-    return await store.claim(DIRECTORY, free, claim, upsert=True) is not None
+    return await store.claim(DIRECTORY, free, claim) is not None
 
 
 async def release_claim(store: Store, owner: str) -> None:
