@@ -1,0 +1,31 @@
+"""Wires the service together."""
+
+from fastapi import FastAPI
+
+from services.events_calendar.api import ROUTERS
+from services.events_calendar.handlers import inbox
+from services.events_calendar.store import COLLECTIONS
+from services.events_calendar.usecases import guests, seating
+from services.events_calendar.usecases.desk import Desk
+from shared import links
+from shared.deadlines import Deadlines
+from shared.service import create_service
+from shared.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The events calendar as an HTTP app with everything that runs beside it."""
+    timers = Deadlines()
+    timers.on(seating.EXPIRY)(guests.expire)
+    timers.on(guests.RETENTION_EXPIRY)(guests.retention_over)
+    app = create_service(
+        "events-calendar",
+        title="Events calendar",
+        routers=ROUTERS,
+        inbox=inbox,
+        collections=(*COLLECTIONS, links.LINKS),
+        timers=timers,
+        settings=settings,
+    )
+    app.state.desk = Desk(app.state.service.store)
+    return app
