@@ -27,7 +27,7 @@ wrong_state: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such entry"},
     409: {"description": "The entry's present state does not allow it"},
 }
-router = APIRouter(prefix="/catalogue", tags=[TAG])
+router = APIRouter(prefix="/catalogue", tags=[TAG], generate_unique_id_function=lambda route: route.name)
 
 
 def _shown(copy: WorkingCopy, response: Response) -> WorkingCopy:

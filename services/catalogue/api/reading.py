@@ -71,7 +71,7 @@ def wanted_languages(request: Request) -> list[str]:
 
 def router(live: LiveShelf) -> APIRouter:
     """The endpoints that everybody may read."""
-    router = APIRouter(prefix="/catalogue", tags=[TAG])
+    router = APIRouter(prefix="/catalogue", tags=[TAG], generate_unique_id_function=lambda route: route.name)
 
     @router.get(
         "/entries",

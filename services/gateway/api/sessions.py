@@ -52,7 +52,7 @@ class SessionShown(BaseModel):
 
 def router(sessions: Sessions, own_origin: str) -> APIRouter:
     """The endpoints of sessions. ``own_origin`` is where browsers find the platform."""
-    router = APIRouter(prefix="/api/v1/session", tags=[TAG])
+    router = APIRouter(prefix="/api/v1/session", tags=[TAG], generate_unique_id_function=lambda route: route.name)
     cookies = sessions.cookies
 
     def begin(answer: Answer) -> Response:
@@ -66,7 +66,7 @@ def router(sessions: Sessions, own_origin: str) -> APIRouter:
         return response
 
     @router.post("", response_model=SessionOpened, status_code=200, summary="Sign in by password, with cookies")
-    async def open_session(body: SignIn, request: Request, _: Public) -> Response:
+    async def open_browser_session(body: SignIn, request: Request, _: Public) -> Response:
         csrf.check_origin(request.scope["headers"], own_origin)
         return begin(await sessions.ask(request.scope, SIGN_IN, body.model_dump()))
 
@@ -76,14 +76,14 @@ def router(sessions: Sessions, own_origin: str) -> APIRouter:
         status_code=200,
         summary="Sign in by a mailed link, with cookies",
     )
-    async def open_session_by_link(
+    async def open_browser_session_by_link(
         token: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]+$", max_length=200)], request: Request, _: Public
     ) -> Response:
         csrf.check_origin(request.scope["headers"], own_origin)
         return begin(await sessions.ask(request.scope, f"{SIGN_IN_LINK}/{token}", {}))
 
     @router.post("/refresh", response_model=SessionOpened, status_code=200, summary="Stay signed in")
-    async def refresh_session(request: Request, _: Public) -> Response:
+    async def refresh_browser_session(request: Request, _: Public) -> Response:
         refresh_token = own(request)
         if refresh_token is None:
             raise Problem(401, "not-signed-in", "There is no session to refresh; sign in.")
@@ -94,7 +94,7 @@ def router(sessions: Sessions, own_origin: str) -> APIRouter:
         return response
 
     @router.delete("", status_code=204, response_model=None, summary="Sign out")
-    async def close_session(request: Request, _: Public) -> Response:
+    async def close_browser_session(request: Request, _: Public) -> Response:
         refresh_token = own(request)
         if refresh_token is not None:
             answer = await sessions.ask(request.scope, SIGN_OUT, {"refresh_token": refresh_token})
@@ -105,7 +105,7 @@ def router(sessions: Sessions, own_origin: str) -> APIRouter:
         return response
 
     @router.get("", status_code=200, summary="Show who is signed in")
-    async def show_session(caller: SignedIn) -> SessionShown:
+    async def show_browser_session(caller: SignedIn) -> SessionShown:
         grants = [GrantShown(role=g.role, scope_type=g.scope_type, scope=g.scope) for g in caller.grants]
         return SessionShown(person_id=caller.id, cities=sorted(caller.cities), grants=grants)
 
