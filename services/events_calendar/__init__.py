@@ -15,4 +15,5 @@ out: calendar.bookings
 out: calendar.guests
 out: national-platforms.{platform}.receipts
 out: registration.links
+out: city.tasks
 """

@@ -19,6 +19,7 @@ from contracts.events_calendar import (
 )
 from services.events_calendar.domain.seats import OPEN_STATES, may_move
 from services.events_calendar.store import BOOKINGS, Booking, HeldSession
+from services.events_calendar.usecases import tasks
 from shared import deadlines
 from shared.links import Links
 from shared.problems import conflict
@@ -62,6 +63,8 @@ async def _move(
         raise conflict(
             "booking-state", f"A booking that is {booking.state} cannot become {state}.", state=booking.state
         )
+    if booking.state is BookingState.OFFERED:
+        tasks.close(tx, booking, state)
     update = {"state": state, "changed_at": tx.clock.now(), "expires_at": None, **changes}
     moved = booking.model_copy(update=update)
     if booking.version:
@@ -137,6 +140,7 @@ async def _offer(tx: Transaction, session: HeldSession, booking: Booking, until:
     changes = {"seated": True, "moved_up": True, "expires_at": until}
     await _move(tx, session, booking, BookingState.OFFERED, fact, **changes)
     deadlines.at(tx, EXPIRY, until, {"booking": booking.id}, id=deadline_of(booking))
+    tasks.open(tx, booking, until)
     receiver = {"person_id": booking.person_id, "guest_id": booking.guest_id}
     await LINKS.issue(tx, TAKE_PLACE, expires_at=until, data={"booking": booking.id}, **receiver)
     return _with(session, session.seats.without(booking.id).seated())
