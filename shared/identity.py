@@ -16,7 +16,9 @@ from typing import Annotated, Any
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -215,6 +217,13 @@ class May:
         return caller
 
 
+class Only(May, SecurityBase):
+    """The same where an account is needed, so that OpenAPI documents show it, with the roles of which one is needed."""
+
+    model = HTTPBearer(bearerFormat="JWT", description="An access token; of an operation's roles any one suffices.")
+    scheme_name = "bearer"
+
+
 def may(
     *, anyone: bool = False, signed_in: bool = False, roles: Iterable[str] = (), member_of: str | None = None
 ) -> Any:
@@ -223,7 +232,9 @@ def may(
     ``anyone`` needs no account, ``signed_in`` any account, ``roles`` a grant of one of them in any scope (the use case
     checks the scope), ``member_of`` names the path parameter with the city of which the caller must be a member.
     """
-    return Depends(May(anyone, signed_in, tuple(roles), member_of))
+    if anyone:
+        return Depends(May(anyone=True))
+    return Security(Only(False, signed_in, tuple(roles), member_of), scopes=list(roles))
 
 
 Public = Annotated[Caller, may(anyone=True)]
