@@ -9,7 +9,7 @@ from rich.table import Table
 
 from contracts.registry import OPERATOR, SERVICE_TOPICS, dead_letters, replays
 from infra.local.errors import LocalError
-from infra.local.stack import LocalStack
+from infra.stack import Stack
 from mission.reading import TIMEOUT, Record, records
 from shared.dead_letters import PREFIX, Origin, origin_of
 
@@ -38,7 +38,7 @@ class Letter:
         return (dict(self.record.headers).get("ce_type") or b"").decode("utf-8", "replace")
 
 
-def letters(stack: LocalStack, service: str | None = None, *, all: bool = False) -> list[Letter]:
+def letters(stack: Stack, service: str | None = None, *, all: bool = False) -> list[Letter]:
     """The open dead letters of one service or of every one; ``all`` also those that were replayed.
 
     Raises :class:`LocalError` for a service that keeps none.
@@ -82,7 +82,7 @@ def described(letter: Letter) -> str:
     return "\n".join([*lines, "", text])
 
 
-def replay(stack: LocalStack, chosen: list[Letter]) -> None:
+def replay(stack: Stack, chosen: list[Letter]) -> None:
     """Hands letters back to their own service, in order, and to nobody else.
 
     Raises :class:`LocalError` when the broker does not take one; those before it are on their way.

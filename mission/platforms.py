@@ -9,14 +9,14 @@ from contracts.envelope import Attributes, decode, event_id
 from contracts.national_platforms import PlatformListed
 from contracts.registry import OPERATOR, topic_of
 from infra.local.errors import LocalError
-from infra.local.stack import LocalStack
+from infra.stack import Stack
 from mission import clock
 from mission.reading import TIMEOUT, records
 
 DIRECTORY: Final = topic_of(PlatformListed).name
 
 
-def listed(stack: LocalStack) -> dict[str, tuple[int, PlatformListed]]:
+def listed(stack: Stack) -> dict[str, tuple[int, PlatformListed]]:
     """The directory as it is now: each platform's newest entry and its version."""
     entries: dict[str, tuple[int, PlatformListed]] = {}
     for record in records(stack, DIRECTORY):
@@ -28,7 +28,7 @@ def listed(stack: LocalStack) -> dict[str, tuple[int, PlatformListed]]:
     return entries
 
 
-def add(stack: LocalStack, entry: PlatformListed) -> Path:
+def add(stack: Stack, entry: PlatformListed) -> Path:
     """Adds a platform, or gives its entry in the directory a new version; the same again changes nothing.
 
     Returns the path of a client configuration that the platform can use as it is. Raises :class:`LocalError` when
@@ -41,7 +41,7 @@ def add(stack: LocalStack, entry: PlatformListed) -> Path:
     return properties
 
 
-def _publish(stack: LocalStack, entry: PlatformListed, version: int) -> None:
+def _publish(stack: Stack, entry: PlatformListed, version: int) -> None:
     attributes = Attributes(
         id=str(event_id(entry.aggregate_id, version, 0)),
         source=f"/{OPERATOR}",

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from contracts.registry import OPERATOR
 from infra.local.errors import LocalError
-from infra.local.stack import LocalStack
+from infra.stack import Stack
 
 TIMEOUT: Final = 15.0
 
@@ -23,7 +23,7 @@ class Record:
     headers: tuple[tuple[str, bytes | None], ...]
 
 
-def records(stack: LocalStack, topic: str) -> Iterator[Record]:
+def records(stack: Stack, topic: str) -> Iterator[Record]:
     """Every record that is on a topic of one partition now. Raises :class:`LocalError` when the broker is silent."""
     settings = {"group.id": f"{OPERATOR}.reading", "enable.auto.commit": False, "enable.partition.eof": True}
     consumer = Consumer(stack.kafka.client(OPERATOR) | settings)

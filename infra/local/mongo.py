@@ -6,25 +6,18 @@ import shutil
 from base64 import b64encode
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from infra.databases import ADMIN, CACHE_GB, OPLOG_MB, REPLICA_SET, ensure_user, service_url
 from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.ports import Ports, listening
 from infra.local.process import Daemon
 from infra.local.secrets import Secrets, write_private
-
-ADMIN: Final = "admin"
-REPLICA_SET: Final = "rs0"
-CACHE_GB: Final = 0.25
-"""WiredTiger's cache, in gigabytes: the smallest that the server accepts."""
-
-OPLOG_MB: Final = 990
-"""The smallest oplog that the server accepts: change streams resume from it."""
 
 
 def mongod(cache: Path) -> Path:
@@ -57,11 +50,6 @@ def _wheel() -> Iterable[Path]:
     return (Path(path) / "db" for path in (spec.submodule_search_locations or ())) if spec else ()
 
 
-def database(service: str) -> str:
-    """The name of a service's database and database user."""
-    return service.replace("-", "_")
-
-
 class Mongo:
     """One ``mongod`` under ``home/mongo``."""
 
@@ -75,9 +63,7 @@ class Mongo:
 
     def url(self, service: str) -> str:
         """The connection string of a service's own user for its own database."""
-        name = database(service)
-        password = quote(self.secrets.get(service, "mission_mongo_password"))
-        return f"mongodb://{name}:{password}@{HOST}:{self.port}/{name}?replicaSet={REPLICA_SET}&authSource={name}"
+        return service_url(service, self.secrets, f"{HOST}:{self.port}")
 
     @property
     def admin_url(self) -> str:
@@ -126,13 +112,7 @@ class Mongo:
         client: MongoClient[dict[str, Any]]
         with MongoClient(self.admin_url, serverSelectionTimeoutMS=10_000) as client:
             for service in services:
-                name = database(service)
-                user: dict[str, Any] = {
-                    "pwd": self.secrets.get(service, "mission_mongo_password"),
-                    "roles": [{"role": role, "db": name} for role in ("readWrite", "dbAdmin")],
-                }
-                exists = client[name].command("usersInfo", name)["users"]
-                client[name].command("updateUser" if exists else "createUser", name, **user)
+                ensure_user(client, service, self.secrets)
 
     def _direct(self) -> MongoClient[dict[str, Any]]:
         return MongoClient(HOST, self.port, directConnection=True, serverSelectionTimeoutMS=5_000)

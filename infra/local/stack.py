@@ -1,6 +1,5 @@
 """The whole local stack: Kafka, MongoDB and mail, with topics, users and access rules from the registry."""
 
-import asyncio
 import shutil
 import sys
 from collections.abc import Sequence
@@ -9,20 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from pydantic import TypeAdapter, ValidationError
-
-from contracts.common import PlatformId
-from contracts.registry import OPERATOR, SERVICES, TOPICS, Topic
-from infra.access import ensure_rules, ensure_users, platform_principal
+from contracts.registry import SERVICES, TOPICS, Topic
+from infra.databases import database
 from infra.local import HOST
 from infra.local.errors import LocalError
-from infra.local.kafka import ADMIN, Kafka
-from infra.local.mongo import Mongo, database
+from infra.local.kafka import Kafka
+from infra.local.mongo import Mongo
 from infra.local.ports import Ports, bindable, listening
 from infra.local.process import Daemon
-from infra.local.secrets import GATEWAY_KEY, Secrets
-from infra.quotas import PLATFORM_BYTES_PER_SECOND, ensure_quotas
-from infra.topics import ensure_topics
+from infra.local.secrets import Secrets
+from infra.stack import Stack, service_secrets
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 """The project's directory."""
@@ -33,7 +28,7 @@ CACHE: Final = ROOT / ".local" / "cache"
 MINIMUM_FREE_BYTES: Final = 2 * 1024**3
 
 
-class LocalStack:
+class LocalStack(Stack):
     """Everything that the services need on this machine, with its data under ``home``.
 
     ``tls`` encrypts the platforms' listener; ``topics`` is the registry to serve.
@@ -46,13 +41,13 @@ class LocalStack:
         *,
         cache: Path = CACHE,
         tls: bool = False,
-        topics: Sequence[Topic] | None = None,
+        topics: Sequence[Topic] = TOPICS,
     ) -> None:
         self.home = home.absolute()
         self.ports = ports or Ports()
-        self.topics = TOPICS if topics is None else topics
-        self.secrets = Secrets(self.home / "secrets")
-        self.kafka = Kafka(self.home, cache / "kafka", self.ports, self.secrets, tls=tls)
+        secrets = Secrets(self.home / "secrets")
+        self.kafka: Kafka = Kafka(self.home, cache / "kafka", self.ports, secrets, tls=tls)
+        super().__init__(self.kafka, secrets, topics)
         self.mongo = Mongo(self.home, cache, self.ports, self.secrets)
         self.maildir = self.home / "mail"
         self.mail = Daemon(
@@ -101,11 +96,6 @@ class LocalStack:
         """The stack's processes, in the order in which they are stopped."""
         return self.mail, self.mongo.daemon, self.kafka.daemon
 
-    def platforms(self) -> list[str]:
-        """The national platforms that have credentials here."""
-        prefix = platform_principal("")
-        return [name.removeprefix(prefix) for name in self.secrets.principals() if name.startswith(prefix)]
-
     def start(self) -> None:
         """Starts what is not running, and brings topics, users and access rules to what the registry says.
 
@@ -152,58 +142,14 @@ class LocalStack:
             else:
                 path.unlink(missing_ok=True)
 
-    def apply_registry(self) -> None:
-        """Brings topics, users, access rules and quotas to what the registry says; may run while all is running."""
-        platforms = self.platforms()
-        principals = (*SERVICES, OPERATOR, *map(platform_principal, platforms))
-        admin = self.kafka.admin()
-        ensure_topics(admin, platforms, self.topics)
-        ensure_users(admin, dict(self.secrets.kafka(principal) for principal in principals))
-        ensure_rules(admin, platforms, self.topics)
-        self._apply_quotas(platforms)
-
-    def add_platform(self, platform: str) -> Path:
-        """Opens the door for a national platform, while everything runs: topics, user, access rules, quota.
-
-        Returns the path of a client configuration that the platform can use as it is (librdkafka's property names,
-        as kcat and confluent-kafka read them). Adding it again changes nothing.
-
-        Raises :class:`LocalError` for an id that is not a country code followed by words.
-        """
-        try:
-            TypeAdapter(PlatformId).validate_python(platform)
-        except ValidationError as error:
-            raise LocalError(
-                f"{platform!r} is not a platform id; write the country code first, as se-viable-cities."
-            ) from error
-        principal = platform_principal(platform)
-        self.secrets.kafka(principal)
-        self.apply_registry()
-        client = self.kafka.client(principal, outside=True)
-        self.secrets.put(principal, "client.properties", "".join(f"{name}={value}\n" for name, value in client.items()))
-        return self.secrets.directory(principal) / "client.properties"
-
-    def _apply_quotas(self, platforms: Sequence[str]) -> None:
-        rates = {platform_principal(platform): PLATFORM_BYTES_PER_SECOND for platform in platforms}
-        if not rates:
-            return
-        username, password = self.secrets.kafka(ADMIN)
-        # A loop of its own, so that a program with a running loop can call this too.
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(asyncio.run, ensure_quotas(self.kafka_bootstrap, username, password, rates)).result()
-
     def settings_for(self, service: str, instance: int = 0) -> dict[str, str]:
         """The environment of one process of a service; its secrets are files, of which only the place is in it."""
-        self.secrets.kafka(service)
-        self.secrets.put(service, "mission_mongo_url", self.mongo.url(service))
-        self.secrets.put(service, GATEWAY_KEY, self.secrets.get(ADMIN, GATEWAY_KEY))
-        if service == "registration":
-            self.secrets.get(service, "mission_key_encryption_key")
+        directory = service_secrets(self.secrets, service, self.mongo.url(service))
         return {
             "MISSION_ENVIRONMENT": "local",
             "MISSION_SERVICE": service,
             "MISSION_INSTANCE": str(instance),
-            "MISSION_SECRETS_DIR": str(self.secrets.directory(service)),
+            "MISSION_SECRETS_DIR": str(directory),
             "MISSION_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
             "MISSION_KAFKA_PROTOCOL": "SASL_PLAINTEXT",
             "MISSION_MONGO_DATABASE": database(service),

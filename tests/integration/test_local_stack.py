@@ -15,9 +15,9 @@ from pymongo.errors import OperationFailure
 
 from contracts.registry import SERVICES
 from infra.access import exactly, present, rules
+from infra.databases import database
 from infra.local import HOST
 from infra.local.errors import LocalError
-from infra.local.mongo import database
 from infra.local.stack import LocalStack
 from infra.topics import ensure_topics, states
 from tests.integration.outsiders import read, write
