@@ -1,6 +1,7 @@
 """Settings of a service process: environment variables with the prefix ``MISSION_``, secrets from files."""
 
 import os
+import socket
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,11 @@ class Settings(BaseSettings):
 
     environment: Literal["local", "test", "production"] = "local"
     service: str
-    instance: int = Field(0, ge=0, description="Number of this process within its service, stable over restarts")
+    instance: str = Field(
+        default_factory=socket.gethostname,
+        pattern=r"^[\w.-]{1,100}$",
+        description="Name of this process within its service, stable over restarts; the host's when left out",
+    )
     public_url: str = "http://127.0.0.1:8080"
 
     kafka_bootstrap: str = "127.0.0.1:9092"

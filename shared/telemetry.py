@@ -99,7 +99,7 @@ class JsonLinesExporter(SpanExporter):
 
 def configure_traces(settings: Settings) -> TracerProvider:
     """Spans always have ids, so that one trace goes on through outbox, topic and inbox; where they go is a setting."""
-    resource = Resource.create({"service.name": settings.service, "service.instance.id": str(settings.instance)})
+    resource = Resource.create({"service.name": settings.service, "service.instance.id": settings.instance})
     provider = TracerProvider(resource=resource)
     if settings.traces_file is not None:
         provider.add_span_processor(
