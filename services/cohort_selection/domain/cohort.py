@@ -44,6 +44,14 @@ class Placed:
     host: str | None = None
 
 
+class NoHost(Exception):
+    """No host takes these applicants, whom people want in."""
+
+    def __init__(self, applicants: Collection[str]) -> None:
+        super().__init__(", ".join(sorted(applicants)))
+        self.applicants = frozenset(applicants)
+
+
 @dataclass(frozen=True, slots=True)
 class Cohort:
     """Who is selected, with which host, and who would have been but for a host."""
@@ -61,23 +69,29 @@ def form_cohort(
     seed: str,
     *,
     placed: Collection[Placed] = (),
+    wanted: Collection[Candidate] = (),
     strict: bool = True,
 ) -> Cohort:
     """The cohort by the rules of this module, beside those who are ``placed`` already.
 
-    Raises :class:`.selection.Infeasible` when ``strict`` and the minimums cannot be met by candidates with hosts.
+    ``wanted`` are in whatever their points (people's adjustment), and the others around them. Raises
+    :class:`.selection.Infeasible` when ``strict`` and the minimums cannot be met by candidates with hosts,
+    :class:`NoHost` when no host takes somebody wanted.
     """
-    held = [one.groups for one in placed]
+    held = [one.groups for one in (*placed, *wanted)]
     taken = Counter(one.host for one in placed)
     left = {candidate.id: candidate for candidate in candidates}
+    certain = {candidate.id: candidate for candidate in wanted}
     without_host: set[str] = set()
     while True:
-        selected = select(left.values(), places, bounds, held=held, strict=strict)
+        selected = select(left.values(), places, bounds, held=held, strict=strict) | certain.keys()
         if hosting is None:
             return Cohort(selected, {}, frozenset())
         capacities = {host: most - taken[host] for host, most in hosting.capacities.items()}
-        hosts = _matched([left[id] for id in selected], hosting, capacities, seed)
+        hosts = _matched([certain.get(id) or left[id] for id in selected], hosting, capacities, seed)
         unmatched = selected - hosts.keys()
+        if refused := unmatched & certain.keys():
+            raise NoHost(refused)
         if not unmatched:
             return Cohort(selected, hosts, frozenset(without_host))
         without_host |= unmatched
