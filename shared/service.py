@@ -150,9 +150,7 @@ class Service:
             self._broker = self._make_broker(refresh)
             named = [("events", plain), ("platforms", templates)]
             self.consumers = [
-                Consumer(self._inbox, store, topics, name, self.settings.instance)
-                for name, topics in named
-                if topics
+                Consumer(self._inbox, store, topics, name, self.settings.instance) for name, topics in named if topics
             ]
             for each in self.consumers:
                 each.subscribe(self._broker)
