@@ -55,7 +55,8 @@ async def offer(
     tx.emit(task, participation.task_id, 1)
     deadlines.at(tx, EXPIRES, ends, {"participation_id": participation.id}, id=f"{participation.id}/expires")
     for person in participation.persons:
-        await links.issue(tx, PURPOSE, expires_at=ends, person_id=person, data={"participation_id": participation.id})
+        data = {"participation_id": participation.id}
+        await links.issue(tx, PURPOSE, expires_at=ends, person_id=person, about=participation.id, data=data)
     return saved
 
 

@@ -83,8 +83,8 @@ def _fact(guest: Guest) -> GuestRecorded:
 
 
 async def _mail(tx: Transaction, guest: Guest, booking: Booking, purpose: str, until: datetime) -> None:
-    data = {"booking": booking.id}
-    await LINKS.issue(tx, purpose, expires_at=until, guest_id=guest.id, locale=guest.locale, data=data)
+    receiver = {"guest_id": guest.id, "locale": guest.locale, "about": booking.id}
+    await LINKS.issue(tx, purpose, expires_at=until, data={"booking": booking.id}, **receiver)
 
 
 async def _about(reader: Reader, link: Link, language: str) -> str | None:

@@ -142,7 +142,7 @@ async def _offer(tx: Transaction, session: HeldSession, booking: Booking, until:
     deadlines.at(tx, EXPIRY, until, {"booking": booking.id}, id=deadline_of(booking))
     tasks.open(tx, booking, until)
     receiver = {"person_id": booking.person_id, "guest_id": booking.guest_id}
-    await LINKS.issue(tx, TAKE_PLACE, expires_at=until, data={"booking": booking.id}, **receiver)
+    await LINKS.issue(tx, TAKE_PLACE, expires_at=until, about=booking.id, data={"booking": booking.id}, **receiver)
     return _with(session, session.seats.without(booking.id).seated())
 
 

@@ -107,7 +107,8 @@ async def _limit(store: Store, settings: RegistrationSettings, client: str, mail
 async def mail_link(tx: Transaction, person: Person, purpose: str, **data: Any) -> Link:
     """Has a link mailed to a person."""
     expires_at = tx.clock.now() + VALID[purpose]
-    return await links.issue(tx, purpose, person_id=person.id, locale=person.locale, expires_at=expires_at, data=data)
+    receiver = {"person_id": person.id, "locale": person.locale, "about": data.get("membership_id")}
+    return await links.issue(tx, purpose, expires_at=expires_at, data=data, **receiver)
 
 
 async def verify_mail(tx: Transaction, link: Link) -> Person:
