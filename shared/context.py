@@ -1,6 +1,6 @@
 """Who causes what happens now: set at the door (HTTP or Kafka), read where events are written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -9,11 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A client's ``Idempotency-Key`` with the digest of the request and the status that its first answer has."""
+    """A client's ``Idempotency-Key`` with the digest of the request and the status that its first answer has.
+
+    ``render`` makes the answer's body of what the transaction returns; without one it is the body.
+    """
 
     id: str
     digest: str
     status: int
+    render: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

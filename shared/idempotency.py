@@ -4,9 +4,11 @@ The answer is stored in the write's own transaction (see :meth:`shared.store.Tra
 """
 
 import hashlib
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -16,6 +18,8 @@ from shared.store import is_duplicate
 
 HEADER = "idempotency-key"
 MAX_LENGTH = 200
+R = TypeVar("R")
+V = TypeVar("V")
 
 
 class Repeated(Exception):
@@ -47,6 +51,23 @@ async def begin(request: Request, principal: str | None) -> None:
     context.amend(idempotency=context.IdempotencyKey(id, digest, status))
 
 
+def answer(render: Callable[[R], V]) -> Callable[[R], V]:
+    """Says how the answer is made of what the transaction returns, so that a repeated request gets the same one.
+
+    Use it as ``shown = answer(CityView.of)`` before, and ``return shown(await change(…))``. Without it what the
+    transaction returns is the answer.
+    """
+    key = context.current().idempotency
+    if key is not None:
+        context.amend(idempotency=replace(key, render=render))
+    return render
+
+
+def not_kept() -> None:
+    """The present request's answer must not be kept (it holds secrets), or need not be: doing it twice is no harm."""
+    context.amend(idempotency=None)
+
+
 async def _recall(request: Request, id: str, digest: str) -> bool:
     service = request.app.state.service
     if service.relay is None:
@@ -63,11 +84,13 @@ async def _recall(request: Request, id: str, digest: str) -> bool:
 def install(app: FastAPI) -> None:
     """Answers repeated requests, also when two of them race."""
 
-    async def on_repeated(_: Request, error: Exception) -> JSONResponse:
+    async def on_repeated(_: Request, error: Exception) -> Response:
         assert isinstance(error, Repeated)
+        if error.status == 204:
+            return Response(status_code=204, headers={"Idempotency-Replayed": "true"})
         return JSONResponse(error.body, error.status, {"Idempotency-Replayed": "true"})
 
-    async def on_duplicate(request: Request, error: Exception) -> JSONResponse:
+    async def on_duplicate(request: Request, error: Exception) -> Response:
         if not is_duplicate(error):
             raise error
         key = context.current().idempotency

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pymongo import ASCENDING, IndexModel
 
 from contracts.registration import LinkIssued
-from shared import context, link_pages
+from shared import context, idempotency, link_pages
 from shared.identity import Public
 from shared.ids import new_id
 from shared.link_pages import Words
@@ -222,7 +222,7 @@ class Links:
         is only one. Raises 404, 410 and 422 problems, and the handler's.
         """
         # A link works once by itself, and its answer may hold tokens that must not be kept for a repeated request.
-        context.amend(idempotency=None)
+        idempotency.not_kept()
 
         async def decide(tx: Transaction) -> tuple[LinkUsed, str, Purpose]:
             link, purpose = await self._find(tx, token, tx.clock.now())

@@ -233,7 +233,8 @@ class Transaction(Reader):
         key = context.current().idempotency
         if key is not None:
             answer = {"_id": key.id, "digest": key.digest, "status": key.status, "at": self._store.clock.now()}
-            self._answers[key.id] = answer | {"body": jsonable_encoder(result)}
+            body = key.render(result) if key.render is not None else result
+            self._answers[key.id] = answer | {"body": jsonable_encoder(body)}
 
     async def finish(self, result: Any) -> None:
         """Writes what was gathered: projections, outbox rows, and the answers under their ``Idempotency-Key``."""
