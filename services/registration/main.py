@@ -26,6 +26,8 @@ def create_app(settings: RegistrationSettings | None = None) -> FastAPI:
 
     async def prepare(service: Service) -> None:
         await attempts.prepare(service.store)
+        await signing_keys.ensure(service.store)
+        await countries.seed(service.store)
 
     app = create_service(
         "registration",
@@ -34,7 +36,7 @@ def create_app(settings: RegistrationSettings | None = None) -> FastAPI:
         inbox=inbox,
         collections=COLLECTIONS,
         timers=timers,
-        on_start=[prepare, signing_keys.ensure, countries.seed, places.start],
+        on_start=[prepare, places.start],
         on_stop=[places.stop],
         settings=settings,
     )

@@ -18,7 +18,7 @@ from services.registration.api.common import (
     Zone,
 )
 from services.registration.usecases import accounts, sessions
-from shared import context
+from shared import idempotency
 from shared.bodies import Body
 from shared.identity import Public
 from shared.service import StoreDep
@@ -93,9 +93,15 @@ class KeyView(BaseModel):
 
     kid: str
 
+    @classmethod
+    def of(cls, kid: str) -> "KeyView":
+        """A key by its id."""
+        return cls(kid=kid)
+
 
 @router.post("/sign-up", status_code=202, operation_id="sign_up", summary="Open an account; a mailed link verifies it")
 async def sign_up(body: SignUp, _: Public, store: StoreDep, settings: SettingsDep, client: ClientDep) -> Accepted:
+    shown = idempotency.answer(lambda _: Accepted())
     await accounts.sign_up(
         store,
         settings,
@@ -107,13 +113,14 @@ async def sign_up(body: SignUp, _: Public, store: StoreDep, settings: SettingsDe
         locale=body.locale,
         time_zone=body.time_zone,
     )
-    return Accepted()
+    return shown(None)
 
 
 @router.post("/links", status_code=202, operation_id="request_sign_in_link", summary="Mail a link to sign in")
 async def request_link(body: MailTo, _: Public, store: StoreDep, settings: SettingsDep, client: ClientDep) -> Accepted:
+    shown = idempotency.answer(lambda _: Accepted())
     await accounts.request_link(store, settings, client=client, mail_address=body.mail_address)
-    return Accepted()
+    return shown(None)
 
 
 @router.post("/token", status_code=200, operation_id="sign_in", summary="Sign in by password")
@@ -121,7 +128,7 @@ async def sign_in(
     body: Credentials, _: Public, store: StoreDep, settings: SettingsDep, keys: KeysDep, client: ClientDep
 ) -> SessionView:
     # Tokens must not be kept for a repeated request.
-    context.amend(idempotency=None)
+    idempotency.not_kept()
     session = await sessions.by_password(
         store, keys, settings, client=client, mail_address=body.mail_address, password=body.password
     )
@@ -130,7 +137,7 @@ async def sign_in(
 
 @router.post("/refresh", status_code=200, operation_id="refresh_session", summary="Go on with a session")
 async def refresh(body: RefreshSecret, _: Public, store: StoreDep, keys: KeysDep) -> SessionView:
-    context.amend(idempotency=None)
+    idempotency.not_kept()
     return SessionView.of(await sessions.refresh(store, keys, body.refresh_token))
 
 
@@ -141,4 +148,5 @@ async def sign_out(body: RefreshSecret, _: Public, store: StoreDep) -> None:
 
 @router.post("/signing-keys", status_code=201, operation_id="rotate_signing_key", summary="Make the next signing key")
 async def rotate(body: KeyRotation, _: Administrator, store: StoreDep, keys: KeysDep) -> KeyView:
-    return KeyView(kid=await keys.rotate(store, at_once=body.at_once))
+    shown = idempotency.answer(KeyView.of)
+    return shown(await keys.rotate(store, at_once=body.at_once))

@@ -18,7 +18,9 @@ from services.registration.api.common import (
     Role,
 )
 from services.registration.api.me import NextStepsView
-from services.registration.usecases import cities, onboarding
+from services.registration.store import City, Membership
+from services.registration.usecases import cities, city_views, onboarding
+from shared import idempotency
 from shared.bodies import Body
 from shared.identity import Public, SignedIn
 from shared.paging import CursorParam, Limit, Page
@@ -44,12 +46,19 @@ class DeclaredCity(BaseModel):
     city: CityView
     membership: MembershipView
 
+    @classmethod
+    def of(cls, declared: tuple[City, Membership]) -> "DeclaredCity":
+        """What was declared, as its author sees it."""
+        city, membership = declared
+        return cls(city=CityView.inside(city), membership=MembershipView.of(membership))
+
 
 @router.post(
     "", status_code=201, operation_id="declare_city", summary="Declare a local authority and ask to speak for it"
 )
 async def declare(body: DeclareCity, caller: SignedIn, store: StoreDep) -> DeclaredCity:
-    city, membership = await cities.declare(
+    shown = idempotency.answer(DeclaredCity.of)
+    declared = await cities.declare(
         store,
         caller.id,
         body.authority.declared(),
@@ -59,7 +68,7 @@ async def declare(body: DeclareCity, caller: SignedIn, store: StoreDep) -> Decla
         commitment=body.commitment,
         mailbox=body.mailbox.as_mailbox() if body.mailbox else None,
     )
-    return DeclaredCity(city=CityView.of(city, inside=True), membership=MembershipView.of(membership))
+    return shown(declared)
 
 
 @router.get("", status_code=200, operation_id="list_cities", summary="Public cities by name")
@@ -75,7 +84,7 @@ async def list_cities(
 ) -> Page[CityView]:
     scope = f"cities/{q}/{country}/{status}/{theme}"
     after = service.cursors.decode(scope, cursor) if cursor else []
-    found, total = await cities.listed(
+    found, total = await city_views.listed(
         service.store, text=q, country=country, status=status, theme=theme, after=after, limit=limit + 1
     )
     shown, more = found[:limit], len(found) > limit
@@ -86,13 +95,15 @@ async def list_cities(
 
 @router.get("/{city}", status_code=200, operation_id="read_city", summary="One city")
 async def read(city: CityPath, caller: Public, store: StoreDep) -> CityView:
-    found, inside = await cities.visible(store, city, caller)
+    found, inside = await city_views.visible(store, city, caller)
     return CityView.of(found, inside=inside)
 
 
 @router.get("/{city}/next-steps", status_code=200, operation_id="read_city_next_steps", summary="What a city does next")
 async def next_steps(city: CityPath, caller: SignedIn, store: StoreDep) -> NextStepsView:
-    return NextStepsView.of(await onboarding.next_steps_of_city(store, await cities.from_inside(store, city, caller)))
+    return NextStepsView.of(
+        await onboarding.next_steps_of_city(store, await city_views.from_inside(store, city, caller))
+    )
 
 
 @router.post(
@@ -102,5 +113,7 @@ async def next_steps(city: CityPath, caller: SignedIn, store: StoreDep) -> NextS
     summary="Say that the city has begun to use the offer (step three)",
 )
 async def explore(city: CityPath, caller: SignedIn, store: StoreDep) -> NextStepsView:
+    # The same step twice is the same.
+    idempotency.not_kept()
     explored = await cities.explored(store, caller, city)
     return NextStepsView.of(await onboarding.next_steps_of_city(store, explored))

@@ -20,7 +20,7 @@ from contracts.registration import (
 )
 from services.registration.settings import RegistrationSettings
 from services.registration.store import City, Membership
-from services.registration.usecases import cities
+from services.registration.usecases import cities, mailboxes
 from services.registration.usecases.keys import SigningKeys
 from services.registration.usecases.memberships import HELPDESK_ROLES
 from shared.bodies import Body
@@ -101,9 +101,9 @@ class MailboxIn(Body):
     mail_address: Address
     locale: LanguageTag = "en"
 
-    def as_mailbox(self) -> cities.Mailbox:
+    def as_mailbox(self) -> mailboxes.Mailbox:
         """As use cases take it."""
-        return cities.Mailbox(self.mail_address, self.locale)
+        return mailboxes.Mailbox(self.mail_address, self.locale)
 
 
 class AuthorityIn(Body):
@@ -162,6 +162,11 @@ class CityView(BaseModel):
             published_at=city.published_at,
             mailbox=mailbox if inside else None,
         )
+
+    @classmethod
+    def inside(cls, city: City) -> "CityView":
+        """A city as its own people see it."""
+        return cls.of(city, inside=True)
 
 
 class MembershipView(BaseModel):

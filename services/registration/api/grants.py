@@ -11,6 +11,7 @@ from contracts.registration import GrantScope
 from services.registration.api.common import Administrator, GrantPath
 from services.registration.store import Grant
 from services.registration.usecases import grants
+from shared import idempotency
 from shared.bodies import Body
 from shared.paging import CursorParam, Limit, Page
 from shared.service import ServiceDep, StoreDep
@@ -65,8 +66,9 @@ class GrantView(BaseModel):
 @router.post("", status_code=201, operation_id="give_grant", summary="Give a role")
 async def give(body: GiveGrant, caller: Administrator, store: StoreDep) -> GrantView:
     scope = GrantScope(kind=body.scope.kind, id=body.scope.id)
+    shown = idempotency.answer(GrantView.of)
     given = await grants.give_to(store, caller, body.person_id, body.role, scope, body.valid_from, body.valid_until)
-    return GrantView.of(given)
+    return shown(given)
 
 
 @router.get("", status_code=200, operation_id="list_grants", summary="Roles that were given")

@@ -20,7 +20,8 @@ from services.registration.api.common import (
     StatusIn,
 )
 from services.registration.store import Person
-from services.registration.usecases import cities, helpdesk, people
+from services.registration.usecases import cities, city_views, helpdesk, people
+from shared import idempotency
 from shared.bodies import Body
 from shared.paging import CursorParam, Limit, Page
 from shared.problems import not_found
@@ -77,6 +78,7 @@ class PersonView(BaseModel):
 
 @router.post("/helpdesk/cities", status_code=201, operation_id="register_city", summary="Register a city for others")
 async def register(body: RegisterCity, caller: Helpdesk, store: StoreDep) -> CityView:
+    shown = idempotency.answer(CityView.inside)
     city = await cities.register_official(
         store,
         caller,
@@ -87,7 +89,7 @@ async def register(body: RegisterCity, caller: Helpdesk, store: StoreDep) -> Cit
         commitment=body.commitment,
         mailbox=body.mailbox.as_mailbox() if body.mailbox else None,
     )
-    return CityView.of(city, inside=True)
+    return shown(city)
 
 
 @router.get(
@@ -102,7 +104,7 @@ async def list_unpublished(
 ) -> Page[CityView]:
     scope = f"unpublished/{country}"
     after = service.cursors.decode(scope, cursor) if cursor else []
-    found, total = await cities.listed(
+    found, total = await city_views.listed(
         service.store, country=country, after=after, limit=limit + 1, unpublished_for=caller
     )
     shown, more = found[:limit], len(found) > limit
@@ -115,7 +117,8 @@ async def list_unpublished(
     "/helpdesk/cities/{city}/merge", status_code=200, operation_id="merge_cities", summary="Merge a city into another"
 )
 async def merge_cities(city: CityPath, body: MergeCity, caller: Helpdesk, store: StoreDep) -> CityView:
-    return CityView.of(await helpdesk.merge_cities(store, caller, city, body.into), inside=True)
+    shown = idempotency.answer(CityView.inside)
+    return shown(await helpdesk.merge_cities(store, caller, city, body.into))
 
 
 @router.post("/people/search", status_code=200, operation_id="find_person", summary="Find a person by mail address")
@@ -135,7 +138,8 @@ async def read_person(person: PersonPath, caller: Helpdesk, store: StoreDep) -> 
     "/people/{person}/merge", status_code=200, operation_id="merge_people", summary="Merge an account into another"
 )
 async def merge_people(person: PersonPath, body: MergePerson, caller: Helpdesk, store: StoreDep) -> PersonView:
-    return PersonView.of(await helpdesk.merge_people(store, caller, person, body.into))
+    shown = idempotency.answer(PersonView.of)
+    return shown(await helpdesk.merge_people(store, caller, person, body.into))
 
 
 @router.delete("/people/{person}", status_code=204, operation_id="erase_person", summary="Erase a person")

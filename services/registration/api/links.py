@@ -6,7 +6,7 @@ from fastapi import Request
 
 from services.registration.api.auth import SessionView
 from services.registration.api.common import keys_of
-from services.registration.usecases import accounts, cities, memberships, sessions
+from services.registration.usecases import accounts, mailboxes, memberships, sessions
 from services.registration.usecases.links import ACCEPT_INVITATION, SIGN_IN, VERIFY_MAIL, VERIFY_MAILBOX, links
 from shared.links import Choice, Link
 from shared.store import Reader, Transaction
@@ -116,4 +116,4 @@ async def answer_invitation(tx: Transaction, link: Link, choice: str) -> dict[st
 )
 async def verify_mailbox(tx: Transaction, link: Link, choice: str) -> None:
     """Verifies a city's shared mailbox."""
-    await cities.verify_mailbox(tx, link)
+    await mailboxes.verify(tx, link)

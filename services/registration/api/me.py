@@ -13,6 +13,7 @@ from services.registration.api.common import MembershipPath, Password, PersonNam
 from services.registration.domain.onboarding import Next
 from services.registration.store import Grant, Membership, Person
 from services.registration.usecases import accounts, helpdesk, memberships, onboarding, own_data
+from shared import idempotency
 from shared.bodies import Body
 from shared.identity import Public, SignedIn
 from shared.problems import Problem
@@ -147,6 +148,8 @@ async def change(body: ChangeMe, caller: SignedIn, store: StoreDep) -> Me:
     fields = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
     if not fields:
         raise Problem(422, "nothing-to-change", "Say what is to be changed.")
+    # The same change twice is the same.
+    idempotency.not_kept()
     return await _me(store, await accounts.change(store, caller.id, **fields))
 
 

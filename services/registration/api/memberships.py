@@ -18,7 +18,8 @@ from services.registration.api.common import (
     Zone,
 )
 from services.registration.domain.memberships import State
-from services.registration.usecases import cities, memberships
+from services.registration.usecases import city_views, memberships
+from shared import idempotency
 from shared.bodies import Body
 from shared.identity import SignedIn
 from shared.paging import CursorParam, Limit, Page
@@ -80,14 +81,16 @@ class RequestView(BaseModel):
     "/cities/{city}/memberships", status_code=201, operation_id="request_membership", summary="Ask to speak for a city"
 )
 async def ask(city: CityPath, body: AskForMembership, caller: SignedIn, store: StoreDep) -> MembershipView:
+    shown = idempotency.answer(MembershipView.of)
     found = await memberships.request_membership(store, city, caller.id, body.role, body.evidence)
-    return MembershipView.of(found)
+    return shown(found)
 
 
 @router.post(
     "/cities/{city}/invitations", status_code=201, operation_id="invite_colleague", summary="Invite a colleague by mail"
 )
 async def invite(city: CityPath, body: Invite, caller: SignedIn, store: StoreDep) -> MembershipView:
+    shown = idempotency.answer(MembershipView.of)
     invited = await memberships.invite(
         store,
         caller,
@@ -97,7 +100,7 @@ async def invite(city: CityPath, body: Invite, caller: SignedIn, store: StoreDep
         locale=body.locale,
         time_zone=body.time_zone,
     )
-    return MembershipView.of(invited)
+    return shown(invited)
 
 
 @router.get(
@@ -111,7 +114,7 @@ async def list_members(city: CityPath, caller: SignedIn, store: StoreDep) -> lis
             family_name=person.family_name if each.state != "invited" else None,
             mail_address=person.mail_address,
         )
-        for each, person in await cities.members(store, caller, city)
+        for each, person in await city_views.members(store, caller, city)
     ]
 
 
@@ -150,7 +153,8 @@ async def list_memberships(
     summary="Approve, on evidence",
 )
 async def approve(membership: MembershipPath, body: Approve, caller: Helpdesk, store: StoreDep) -> MembershipView:
-    return MembershipView.of(await memberships.decide(store, caller, membership, "approved", evidence=body.evidence))
+    shown = idempotency.answer(MembershipView.of)
+    return shown(await memberships.decide(store, caller, membership, "approved", evidence=body.evidence))
 
 
 @router.post(
@@ -167,4 +171,5 @@ async def decide(
     store: StoreDep,
 ) -> MembershipView:
     states: dict[str, State] = {"refusal": "refused", "suspension": "suspended", "end": "ended"}
-    return MembershipView.of(await memberships.decide(store, caller, membership, states[decision], reason=body.reason))
+    shown = idempotency.answer(MembershipView.of)
+    return shown(await memberships.decide(store, caller, membership, states[decision], reason=body.reason))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from contracts.registration import CountryRecorded, CountryStatus
 from services.registration.store import COUNTRIES, Country
-from shared.service import Service
 from shared.store import Store, Transaction
 
 SOURCE = Path(__file__).resolve().parents[1] / "data" / "countries.csv"
@@ -24,7 +23,7 @@ def listed() -> tuple[Country, ...]:
         )
 
 
-async def seed(service: Service) -> None:
+async def seed(store: Store) -> None:
     """Records what is new or has changed in the file; does nothing when all of it is known."""
 
     async def work(tx: Transaction) -> None:
@@ -39,7 +38,7 @@ async def seed(service: Service) -> None:
             changed = country.model_copy(update={"version": present.version if present else 0})
             await tx.save(COUNTRIES, changed, recorded)
 
-    await service.store.transaction(work)
+    await store.transaction(work)
 
 
 async def all_countries(store: Store) -> list[Country]:

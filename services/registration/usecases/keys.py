@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.jwk import OKPKey
 from pymongo import DESCENDING
+from pymongo.errors import DuplicateKeyError
 
 from contracts.registration import SigningKeyPublished
 from services.registration.settings import RegistrationSettings
@@ -21,7 +22,6 @@ from shared.deadlines import Deadline
 from shared.identity import Caller, issue
 from shared.ids import new_id
 from shared.outbox import Tombstone
-from shared.service import Service
 from shared.store import Store, Transaction
 
 TOKEN_SECONDS = 300
@@ -54,15 +54,19 @@ class SigningKeys:
         self._current: tuple[str, OKPKey] | None = None
         self._reload_at = 0.0
 
-    async def ensure(self, service: Service) -> None:
+    async def ensure(self, store: Store) -> None:
         """Makes the first key when there is none; when several instances start at once, one of them does."""
 
         async def work(tx: Transaction) -> None:
             if await self._signing(tx, _now()) is None:
                 await self._make(tx, _now())
 
-        await service.store.transaction(work)
-        await self._load(service.store)
+        try:
+            await store.transaction(work)
+        except DuplicateKeyError:
+            # Another instance was faster, and its key is there.
+            log.info("signing-key-made-elsewhere")
+        await self._load(store)
 
     async def sign(self, store: Store, caller: Caller) -> str:
         """An access token for a caller, good for :data:`TOKEN_SECONDS`."""
