@@ -31,9 +31,10 @@ _SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW", "ARA
 
 def normalise(name: str) -> str:
     """A name as it is compared: ``Łódź`` and ``lodz`` are one, ``Vila-Nova`` and ``vila nova`` too."""
-    decomposed = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    kept = "".join(" " if not char.isalnum() else char for char in decomposed if not unicodedata.combining(char))
-    return " ".join(kept.translate(_LETTERS).split())
+    # Unicode's caseless matching by compatibility (section 3.13, D146), then without what combines with a letter.
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
+    letters = "".join(char for char in folded if not unicodedata.combining(char)).translate(_LETTERS)
+    return " ".join("".join(char if char.isalnum() else " " for char in letters).split())
 
 
 def spellings(name: str) -> Iterator[str]:
