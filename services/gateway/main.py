@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from services.gateway.api import health, sessions
+from services.gateway.api import documents, health, sessions
 from services.gateway.door import Door
 from services.gateway.proxy import Proxy
 from services.gateway.sessions import Sessions
@@ -29,7 +29,11 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     return create_service(
         "gateway",
         title="Cities Mission Platform",
-        routers=[health.router(health.Readiness(upstreams)), sessions.router(browsers, settings.origin)],
+        routers=[
+            health.router(health.Readiness(upstreams)),
+            sessions.router(browsers, settings.origin),
+            documents.router(documents.Documents(upstreams, browsers.cookies), browsers.cookies),
+        ],
         inbox=None,
         on_stop=[close],
         settings=settings,

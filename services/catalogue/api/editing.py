@@ -16,7 +16,7 @@ from shared.paging import CursorParam, Limit, Page
 from shared.problems import Problem
 from shared.service import ServiceDep, StoreDep
 
-TAG: Final = "catalogue editing"
+TAG: Final = "editing"
 NOTHING_HERE: Final = "Nothing stands in this state. Begin an entry, or look at another state."
 
 Editor = Annotated[Caller, may(roles=usecases.EDITORS)]

@@ -1,10 +1,10 @@
 """What editors send."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from babel import Locale
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from contracts.catalogue import Entry
 from contracts.common import (
@@ -81,8 +81,22 @@ class RelationIn(Body):
     entry: Reference
 
 
+EXAMPLE: Final[dict[str, Any]] = {
+    "code": "heat-map",
+    "kind": "tool",
+    "title": {"en": {"text": "Heat map"}, "pt": {"text": "Mapa de calor", "origin": "machine"}},
+    "summary": {"en": {"text": "Shows where buildings lose heat."}},
+    "audiences": ["mission-minded-cities"],
+    "languages": ["en"],
+    "domains": ["built-environment"],
+    "links": [{"kind": "homepage", "url": "https://example.org/heat-map"}],
+}
+
+
 class EntryIn(Body):
     """An entry's whole content. ``needs`` is what one needs before one starts."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     code: Annotated[Slug, Field(description="Its readable name in addresses; fixed from the start")]
     kind: Annotated[Slug, Field(examples=["tool", "programme", "service"])]
