@@ -78,7 +78,7 @@ def form_cohort(
     :class:`.selection.Infeasible` when ``strict`` and the minimums cannot be met by candidates with hosts,
     :class:`NoHost` when no host takes somebody wanted.
     """
-    held = [one.groups for one in (*placed, *wanted)]
+    held = [one.groups for one in placed] + [one.groups for one in wanted]
     taken = Counter(one.host for one in placed)
     left = {candidate.id: candidate for candidate in candidates}
     certain = {candidate.id: candidate for candidate in wanted}

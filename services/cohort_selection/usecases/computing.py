@@ -44,7 +44,7 @@ async def compute(store: Store, caller: Caller, call_id: str, what_if: Mapping[s
         rules = call.rules if what_if is None else _changed(call.rules, what_if)
         inputs = await gather(tx, call, rules)
         _require_reviews(inputs)
-        decided = await run(partial(decide, rules, inputs.applicants, inputs.lists, inputs.seed))
+        decided = await run_engine(partial(decide, rules, inputs.applicants, inputs.lists, inputs.seed))
         decision = Decision(
             id=new_id("dec"),
             call_id=call.id,
@@ -95,7 +95,7 @@ def _require_reviews(inputs: Inputs) -> None:
         raise refusal(409, "reviews-missing", detail, faults, missing=len(missing))
 
 
-async def run(work: partial[Decided]) -> Decided:
+async def run_engine(work: partial[Decided]) -> Decided:
     """Runs the engine beside the loop. Raises 409 problems when there is no result."""
     try:
         return await asyncio.to_thread(work)
@@ -116,7 +116,7 @@ def _limit(limit: Limit) -> Fault:
 
 
 def found(decided: Decided, result: Result) -> dict[str, Any]:
-    found = {
+    told = {
         id: StoredVerdict(outcome=v.outcome, reserve_rank=v.reserve_rank, reasons=v.reasons)
         for id, v in decided.verdicts.items()
     }

@@ -16,10 +16,10 @@ from services.cohort_selection.domain.faults import Fault
 from services.cohort_selection.domain.states import DECISION
 from services.cohort_selection.store import DECISIONS, Call, Decision, PendingAdjustment
 from services.cohort_selection.usecases.common import invalid, managed_call, step
-from services.cohort_selection.usecases.computing import found, run
+from services.cohort_selection.usecases.computing import found, run_engine
 from services.cohort_selection.usecases.inputs import Inputs, gather
 from shared.identity import Caller
-from shared.problems import conflict, forbidden
+from shared.problems import conflict, forbidden, not_found
 from shared.store import Reader, Store, Transaction
 
 
@@ -63,7 +63,7 @@ async def agree(store: Store, caller: Caller, decision_id: str, application_id: 
         _require_computed(decision)
         asked = next((one for one in decision.adjustments if one.application_id == application_id), None)
         if asked is None:
-            raise notfound("adjustment", application_id)
+            raise not_found("adjustment", application_id)
         if asked.asked_by == caller.id:
             raise forbidden("A second person has to agree.")
         agreed = tuple(
@@ -71,7 +71,7 @@ async def agree(store: Store, caller: Caller, decision_id: str, application_id: 
         )
         inputs = await _same_inputs(tx, call, decision)
         chosen = [one for one in agreed if one.agreed_by is not None]
-        decided = await run(
+        decided = await run_engine(
             partial(
                 decide,
                 decision.rules,
