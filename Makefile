@@ -56,8 +56,8 @@ check: $(READY) ## Lint, format, types, walls, contracts, lock, audit
 contracts: $(READY) ## Write JSON Schema and AsyncAPI anew from the models
 	@$(PY) -m contracts.generate
 
-lock: $(READY) ## Renew requirements.lock from pyproject.toml
-	@.venv/bin/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --quiet --no-emit-index-url --no-header --output-file requirements.lock
+lock: $(READY) ## Renew the locks from pyproject.toml
+	@$(PY) -m infra.checks --renew
 
 format: $(READY) ## Format the code
 	@$(PY) -m ruff check --fix --quiet || true

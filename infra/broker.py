@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from contracts.registry import MAX_DEAD_LETTER_BYTES
+from infra.access import ensure_users
 from infra.local.secrets import Secrets
 
 ADMIN: Final = "admin"
@@ -148,6 +150,18 @@ class Broker:
     def admin(self, mechanism: str = "SCRAM-SHA-512") -> AdminClient:
         """An administration client with all rights."""
         return AdminClient(self.client(mechanism=mechanism), logger=_silent)
+
+    def answers(self, mechanism: str = "SCRAM-SHA-512", timeout: float = 1) -> bool:
+        """Whether the super user can sign in now; waits at most ``timeout`` seconds for that."""
+        try:
+            return bool(self.admin(mechanism).list_topics(timeout=timeout).brokers)
+        except KafkaException:
+            return False
+
+    def make_super_user(self) -> None:
+        """Makes the super user's SCRAM credentials where :func:`first_sign_in` lets it in without."""
+        username, password = self.secrets.kafka(ADMIN)
+        ensure_users(self.admin("PLAIN"), {username: password})
 
 
 _silent = logging.getLogger("infra.broker.client")

