@@ -36,6 +36,8 @@ def command(service: str, port: int) -> list[str]:
         *(sys.executable, "-m", "uvicorn", f"services.{place.package(service)}.main:create_app", "--factory"),
         *("--host", HOST, "--port", str(port), "--no-access-log", "--log-level", "warning"),
         *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
+        # The gateway says itself whose X-Forwarded-For it believes; the others believe the gateway's.
+        *(["--no-proxy-headers"] if service == "gateway" else []),
     ]
 
 

@@ -40,12 +40,24 @@ async def eventually(condition: Callable[[], Awaitable[T]], what: str, timeout: 
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, *, until_ready: bool = True) -> AsyncIterator[httpx.AsyncClient]:
-    """Serves the app on a free loopback port, as uvicorn does in production, and gives a client of it."""
+async def serving(
+    app: FastAPI, *, until_ready: bool = True, proxy_headers: bool = True
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Serves the app on a free loopback port, as uvicorn does in production, and gives a client of it.
+
+    ``proxy_headers`` False is for the gateway, which judges by itself whose ``X-Forwarded-For`` is to be believed.
+    """
     # Said to be TCP, so that asyncio sends without delay on its connections (it looks at this number).
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=5,
+        proxy_headers=proxy_headers,
+    )
     server = uvicorn.Server(config)
     # Signals belong to the test runner.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
