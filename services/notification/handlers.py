@@ -1,0 +1,249 @@
+"""The Kafka door: which use case takes which event."""
+
+from contracts.cohort_selection import (
+    ApplicationDecided,
+    ApplicationRefused,
+    ApplicationSubmitted,
+    ApplicationWithdrawn,
+    CallAmended,
+    CallPhaseChanged,
+    CallPublished,
+    DecisionPublished,
+    ParticipationAccepted,
+    ParticipationCompleted,
+    ParticipationDeclined,
+    ParticipationFact,
+    ParticipationOffered,
+    ParticipationReplaced,
+    ParticipationWithdrawn,
+    PlaceGranted,
+    PlaceReleased,
+)
+from contracts.envelope import Envelope
+from contracts.events_calendar import (
+    BookingAttended,
+    BookingCancelled,
+    BookingConfirmed,
+    BookingFact,
+    BookingHeld,
+    BookingMissed,
+    BookingOffered,
+    BookingReassigned,
+    BookingWaitlisted,
+    GuestRecorded,
+    SessionCancelled,
+    SessionChanged,
+    SessionScheduled,
+)
+from contracts.registration import (
+    AccountOpened,
+    CityMerged,
+    CityProfileChanged,
+    CityPublished,
+    CityRegistered,
+    GrantGiven,
+    GrantRevoked,
+    GuestLinked,
+    LinkIssued,
+    MailboxRecorded,
+    MembershipApproved,
+    MembershipEnded,
+    MembershipInvited,
+    MembershipRefused,
+    MembershipRequested,
+    MembershipSuspended,
+    OnboardingStepCompleted,
+    PersonErased,
+    PersonMerged,
+    PersonRecorded,
+    TaskClosed,
+    TaskOpened,
+)
+from services.notification.usecases import cities, contacts, links, participations, selection, sessions
+from shared.deadlines import Deadlines
+from shared.inbox import Inbox
+from shared.store import Transaction
+
+inbox = Inbox("notification")
+timers = Deadlines()
+timers.on(selection.BROADCAST)(selection.broadcast)
+
+
+@inbox.on(PersonRecorded, GuestRecorded)
+async def on_contact(tx: Transaction, event: PersonRecorded | GuestRecorded, _: Envelope) -> None:
+    await contacts.record_contact(tx, event)
+
+
+@inbox.on(MailboxRecorded)
+async def on_mailbox(tx: Transaction, event: MailboxRecorded, _: Envelope) -> None:
+    await contacts.record_mailbox(tx, event)
+
+
+@inbox.on_tombstone(PersonRecorded, GuestRecorded, MailboxRecorded)
+async def on_contact_erased(tx: Transaction, _: None, envelope: Envelope) -> None:
+    await contacts.forget_contact(tx, envelope.attributes.subject)
+
+
+@inbox.on(AccountOpened)
+async def on_account(tx: Transaction, event: AccountOpened, envelope: Envelope) -> None:
+    await contacts.welcome(tx, event, envelope)
+
+
+@inbox.on(GuestLinked)
+async def on_guest_linked(tx: Transaction, event: GuestLinked, _: Envelope) -> None:
+    await contacts.link_guest(tx, event)
+
+
+@inbox.on(PersonMerged)
+async def on_person_merged(tx: Transaction, event: PersonMerged, _: Envelope) -> None:
+    await contacts.merge_person(tx, event)
+
+
+@inbox.on(PersonErased)
+async def on_person_erased(tx: Transaction, event: PersonErased, _: Envelope) -> None:
+    await contacts.erase_person(tx, event)
+
+
+@inbox.on(LinkIssued)
+async def on_link(tx: Transaction, event: LinkIssued, envelope: Envelope) -> None:
+    await links.mail_link(tx, event, envelope)
+
+
+@inbox.on(CityRegistered, CityProfileChanged)
+async def on_city(tx: Transaction, event: CityRegistered | CityProfileChanged, _: Envelope) -> None:
+    await cities.record_city(tx, event)
+
+
+@inbox.on(CityPublished)
+async def on_city_published(tx: Transaction, event: CityPublished, _: Envelope) -> None:
+    await cities.publish_city(tx, event)
+
+
+@inbox.on(CityMerged)
+async def on_city_merged(tx: Transaction, event: CityMerged, _: Envelope) -> None:
+    await cities.merge_city(tx, event)
+
+
+@inbox.on(OnboardingStepCompleted)
+async def on_step(tx: Transaction, event: OnboardingStepCompleted, envelope: Envelope) -> None:
+    await cities.complete_step(tx, event, envelope)
+
+
+@inbox.on(MembershipInvited)
+async def on_invitation(tx: Transaction, event: MembershipInvited, envelope: Envelope) -> None:
+    await cities.invite(tx, event, envelope)
+
+
+@inbox.on(MembershipRequested, MembershipApproved, MembershipRefused, MembershipSuspended, MembershipEnded)
+async def on_membership(tx: Transaction, event: cities.MembershipChange, envelope: Envelope) -> None:
+    await cities.change_membership(tx, event, envelope)
+
+
+@inbox.on(GrantGiven)
+async def on_grant(tx: Transaction, event: GrantGiven, envelope: Envelope) -> None:
+    await cities.give_grant(tx, event, envelope)
+
+
+@inbox.on(GrantRevoked)
+async def on_grant_revoked(tx: Transaction, event: GrantRevoked, envelope: Envelope) -> None:
+    await cities.revoke_grant(tx, event, envelope)
+
+
+@inbox.on(TaskOpened)
+async def on_task(tx: Transaction, event: TaskOpened, envelope: Envelope) -> None:
+    await cities.open_task(tx, event, envelope)
+
+
+@inbox.on(TaskClosed)
+async def on_task_closed(tx: Transaction, event: TaskClosed, _: Envelope) -> None:
+    await cities.close_task(tx, event)
+
+
+@inbox.on(SessionScheduled)
+async def on_session(tx: Transaction, event: SessionScheduled, _: Envelope) -> None:
+    await sessions.schedule_session(tx, event)
+
+
+@inbox.on(SessionChanged)
+async def on_session_changed(tx: Transaction, event: SessionChanged, envelope: Envelope) -> None:
+    await sessions.change_session(tx, event, envelope)
+
+
+@inbox.on(SessionCancelled)
+async def on_session_cancelled(tx: Transaction, event: SessionCancelled, envelope: Envelope) -> None:
+    await sessions.cancel_session(tx, event, envelope)
+
+
+@inbox.on(
+    BookingHeld,
+    BookingConfirmed,
+    BookingWaitlisted,
+    BookingOffered,
+    BookingCancelled,
+    BookingAttended,
+    BookingMissed,
+)
+async def on_booking(tx: Transaction, event: BookingFact, envelope: Envelope) -> None:
+    await sessions.book(tx, event, envelope)
+
+
+@inbox.on(BookingReassigned)
+async def on_booking_reassigned(tx: Transaction, event: BookingReassigned, envelope: Envelope) -> None:
+    await sessions.reassign_booking(tx, event, envelope)
+
+
+@inbox.on(CallPublished)
+async def on_call(tx: Transaction, event: CallPublished, envelope: Envelope) -> None:
+    await selection.publish_call(tx, event, envelope)
+
+
+@inbox.on(CallAmended)
+async def on_call_amended(tx: Transaction, event: CallAmended, envelope: Envelope) -> None:
+    await selection.amend_call(tx, event, envelope)
+
+
+@inbox.on(CallPhaseChanged)
+async def on_call_phase(tx: Transaction, event: CallPhaseChanged, envelope: Envelope) -> None:
+    await selection.change_phase(tx, event, envelope)
+
+
+@inbox.on(ApplicationSubmitted)
+async def on_application(tx: Transaction, event: ApplicationSubmitted, envelope: Envelope) -> None:
+    await selection.receive(tx, event, envelope)
+
+
+@inbox.on(ApplicationRefused)
+async def on_application_refused(tx: Transaction, event: ApplicationRefused, envelope: Envelope) -> None:
+    await selection.refuse(tx, event, envelope)
+
+
+@inbox.on(ApplicationWithdrawn)
+async def on_application_withdrawn(tx: Transaction, event: ApplicationWithdrawn, envelope: Envelope) -> None:
+    await selection.withdraw(tx, event, envelope)
+
+
+@inbox.on(ApplicationDecided)
+async def on_application_decided(tx: Transaction, event: ApplicationDecided, envelope: Envelope) -> None:
+    await selection.decide(tx, event, envelope)
+
+
+@inbox.on(DecisionPublished)
+async def on_decision(tx: Transaction, event: DecisionPublished, envelope: Envelope) -> None:
+    await selection.publish_decision(tx, event, envelope)
+
+
+@inbox.on(
+    ParticipationOffered,
+    ParticipationAccepted,
+    ParticipationDeclined,
+    ParticipationWithdrawn,
+    ParticipationReplaced,
+    ParticipationCompleted,
+)
+async def on_participation(tx: Transaction, event: ParticipationFact, envelope: Envelope) -> None:
+    await participations.change_participation(tx, event, envelope)
+
+
+@inbox.on(PlaceGranted, PlaceReleased)
+async def on_places(tx: Transaction, event: PlaceGranted | PlaceReleased, envelope: Envelope) -> None:
+    await participations.change_places(tx, event, envelope)

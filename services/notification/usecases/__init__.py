@@ -1,0 +1,1 @@
+"""What notification does, by the words of the domain; the only room that opens a transaction."""
