@@ -348,7 +348,8 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
         retention=timedelta(days=90),
         # Attributes travel beside the data, and the broker counts a batch's overhead too.
         max_message_bytes=national_platforms.MAX_MESSAGE_BYTES + 8 * 1024,
-        extra_config={"message.timestamp.type": "LogAppendTime"},
+        # The broker unpacks what a platform's client compressed, whichever of Kafka's codecs that was.
+        extra_config={"message.timestamp.type": "LogAppendTime", "compression.type": "uncompressed"},
         personal=True,
     ),
     Topic(

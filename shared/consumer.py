@@ -33,7 +33,7 @@ from pymongo.errors import PyMongoError
 
 from contracts import registry
 from contracts.envelope import EVENT_TYPES, Attributes, Envelope, Event, UnknownVersion, decode, name_and_version
-from shared import context, dead_letters
+from shared import context, dead_letters, lenient_records
 from shared.dead_letters import Origin
 from shared.inbox import Handler, Inbox, RawHandler, RawRecord
 from shared.problems import NotYetKnown
@@ -52,6 +52,7 @@ PARKED = Gauge("mission_events_parked", "Events that wait for another one")
 LAG = Gauge("mission_consumer_lag", "Records not yet applied", ["topic"])
 STOPPED = Gauge("mission_partitions_stopped", "Partitions that wait for a newer release of this service")
 
+lenient_records.install()
 log = structlog.get_logger()
 tracer = trace.get_tracer("mission")
 
