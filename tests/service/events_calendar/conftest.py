@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,6 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from contracts.national_platforms import PlatformListed
 from infra.local.stack import LocalStack
 from services.events_calendar.main import create_app
 from shared.ids import new_id
@@ -133,29 +131,22 @@ class Outsider:
         return (await self.receipts(offset))[offset]
 
 
-@asynccontextmanager
-async def _joined(stack: LocalStack, topics: Topics, **changes: Any) -> AsyncIterator[Outsider]:
-    id = f"se-{uuid4().hex[:8]}"
-    path = await asyncio.to_thread(stack.add_platform, id)
-    outsider = Outsider(id, properties(path))
-    await topics.publish(messages.PLATFORM.model_copy(update={"platform": id, **changes}))
-    yield outsider
+@pytest.fixture(scope="session")
+def pool(stack: LocalStack) -> Iterator[Outsider]:
+    """Platforms that have their credentials before the calendar starts, each for one test."""
+    ids = [f"se-{uuid4().hex[:8]}" for _ in range(8)]
+    paths = [stack.add_platform(id) for id in ids]
+    return iter([Outsider(id, properties(path)) for id, path in zip(ids, paths, strict=True)])
 
 
 @pytest.fixture
-async def platform(stack: LocalStack, topics: Topics, calendar: httpx.AsyncClient) -> AsyncIterator[Outsider]:
-    """A national platform that joined while everything runs, and is listed."""
-    async with _joined(stack, topics) as outsider:
-        await _listed(calendar, outsider)
-        yield outsider
+async def platform(pool: Iterator[Outsider], topics: Topics, calendar: httpx.AsyncClient) -> Outsider:
+    """A national platform that is listed and has sent nothing yet."""
+    outsider = next(pool)
+    await topics.publish(messages.PLATFORM.model_copy(update={"platform": outsider.id}))
 
+    async def listed() -> bool:
+        return outsider.id in {one["id"] for one in (await calendar.get("/platforms")).json()["items"]}
 
-async def _listed(calendar: httpx.AsyncClient, outsider: Outsider) -> None:
-    async def there() -> bool:
-        listed = (await calendar.get("/platforms")).json()["items"]
-        return outsider.id in {one["id"] for one in listed}
-
-    await eventually(there, "the platform is listed")
-
-
-__all__ = ["Outsider", "PlatformListed", "scheduled", "session_body"]
+    await eventually(listed, "the platform is listed")
+    return outsider

@@ -6,6 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer import message_accumulator, producer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from contracts.events_calendar import EventCancelled, EventPublished, EventWithdrawn
 from contracts.national_platforms import PlatformEventCancelled, PlatformEventWithdrawn, PlatformListed, PlatformState
@@ -136,6 +139,39 @@ async def test_hostile_and_careless_messages_each_get_a_receipt_and_break_nothin
     assert (health["accepted"], health["rejected"]) == (1, len(HOSTILE))
     assert health["problems"]["not-legible"] >= 3
     assert health["last_message_at"] >= health["last_rejected_at"]
+
+
+async def test_every_codec_and_every_header_name_is_legible(
+    platform: Outsider, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ordinary clients and careless ones put on the wire; the latter is not to be had from an ordinary client."""
+    for codec in ("gzip", "snappy", "lz4", "zstd"):
+        client = {**platform.client, "compression.type": codec}
+        Outsider(platform.id, client).publish(uid=codec, description={"en": "long " * 500})
+
+    class RawName(str):
+        def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+            return b"\xff\xfe"
+
+    for module in (message_accumulator, producer):
+        monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+    careless = AIOKafkaProducer(
+        bootstrap_servers=stack.platforms_bootstrap,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_plain_username=platform.client["sasl.username"],
+        sasl_plain_password=platform.client["sasl.password"],
+        linger_ms=50,
+    )
+    await careless.start()
+    sent = []
+    for uid in ("before", "odd", "after"):
+        value, headers = messages.binary(messages.data(uid=uid), id=uid, subject=uid)
+        odd = [(RawName("name"), b"\xff"), *headers] if uid == "odd" else headers
+        sent.append(await careless.send(platform.topic, value, headers=odd))
+    await careless.stop()
+    receipts = await platform.receipts((await sent[-1]).offset)
+    assert [receipt["status"] for receipt in receipts.values()] == ["accepted"] * 7
 
 
 async def test_a_message_waits_until_its_platform_is_listed(
