@@ -2,13 +2,12 @@
 
 from contracts import registration
 from contracts.envelope import Envelope
-from services.cohort_selection.usecases import participations, projections, refilling, windows
+from services.cohort_selection.usecases import offers, participations, projections, refilling, windows
 from shared.deadlines import Deadline, Deadlines
 from shared.inbox import Inbox
 from shared.store import Transaction
 
 inbox = Inbox("cohort-selection")
-timers = Deadlines()
 
 
 @inbox.on(registration.CityRegistered)
@@ -71,25 +70,31 @@ async def on_person_erased(tx: Transaction, event: registration.PersonErased, en
     await projections.person_erased(tx, event)
 
 
-@timers.on(windows.OPENS)
 async def on_opening(tx: Transaction, deadline: Deadline) -> None:
     """A call's window opens."""
     await windows.open_window(tx, deadline.data["call_id"])
 
 
-@timers.on(windows.CLOSES)
 async def on_closing(tx: Transaction, deadline: Deadline) -> None:
     """A call's window has closed, and everything that arrived in time has gone through."""
     await windows.close_window(tx, deadline.data["call_id"])
 
 
-@timers.on(participations.EXPIRES)
 async def on_offer_expired(tx: Transaction, deadline: Deadline) -> None:
     """An offer has ended."""
     await participations.expire(tx, deadline.data["participation_id"])
 
 
-@timers.on(refilling.REFILL)
 async def on_refill(tx: Transaction, deadline: Deadline) -> None:
     """Places may have come free."""
     await refilling.refill(tx, deadline.data["call_id"])
+
+
+def make_timers() -> Deadlines:
+    """What falls due, for one process."""
+    timers = Deadlines()
+    timers.on(windows.OPENS)(on_opening)
+    timers.on(windows.CLOSES)(on_closing)
+    timers.on(offers.EXPIRES)(on_offer_expired)
+    timers.on(refilling.REFILL)(on_refill)
+    return timers

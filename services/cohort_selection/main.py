@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from services.cohort_selection.api import applications, calls, decisions, links, participations, reviews
-from services.cohort_selection.handlers import inbox, timers
+from services.cohort_selection.handlers import inbox, make_timers
 from services.cohort_selection.store import COLLECTIONS
 from shared.links import LINKS
 from shared.service import create_service
@@ -25,6 +25,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
         inbox=inbox,
         collections=[*COLLECTIONS, LINKS],
-        timers=timers,
+        timers=make_timers(),
         settings=settings,
     )

@@ -18,13 +18,11 @@ from services.cohort_selection.api.decision_answers import ParticipationShown
 from services.cohort_selection.domain.states import PARTICIPATION
 from services.cohort_selection.store import APPLICATIONS, CALLS, DECISIONS, PARTICIPATIONS, Participation
 from services.cohort_selection.usecases.common import MANAGER, call_of, has_role, managed_call, step
-from services.cohort_selection.usecases.offers import EXPIRES, close_task, fact
+from services.cohort_selection.usecases.offers import close_task, fact
 from services.cohort_selection.usecases.refilling import ask_for_refill, next_in
 from shared.identity import Caller
 from shared.problems import conflict, not_found
 from shared.store import Reader, Store, Transaction
-
-__all__ = ["EXPIRES", "accept", "answer", "complete", "decline", "expire", "read", "withdraw"]
 
 _P = ParticipationState
 
