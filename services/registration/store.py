@@ -148,7 +148,11 @@ class Country(Document):
 
 
 class Place(Document):
-    """A place of the gazetteer; its id is GeoNames'. ``keys`` are its names as a search may begin with them."""
+    """A place of the gazetteer; its id is GeoNames'.
+
+    ``keys`` are its name as a search may begin with it, ``starts`` their beginnings; ``other_…`` those of its other
+    names, in other languages and times.
+    """
 
     name: str
     country: str
@@ -159,6 +163,8 @@ class Place(Document):
     time_zone: str
     keys: list[str]
     starts: list[str]
+    other_keys: list[str]
+    other_starts: list[str]
 
 
 class Guest(Document):
@@ -248,12 +254,16 @@ MEMBERSHIPS = Collection(
 )
 GRANTS = Collection("grants", Grant, indexes=[IndexModel([("person_id", ASCENDING)])])
 COUNTRIES = Collection("countries", Country)
+BY_SIZE = (("population", DESCENDING), ("_id", ASCENDING), ("country", ASCENDING))
+"""The order of places in a list, with the country at hand to filter by without reading the rows."""
 PLACES = Collection(
     "places",
     Place,
     indexes=[
-        IndexModel([("starts", ASCENDING), ("population", DESCENDING), ("_id", ASCENDING), ("country", ASCENDING)]),
+        IndexModel([("starts", ASCENDING), *BY_SIZE]),
+        IndexModel([("other_starts", ASCENDING), *BY_SIZE]),
         IndexModel([("keys", ASCENDING)]),
+        IndexModel([("other_keys", ASCENDING)]),
     ],
 )
 GUESTS = Collection("guests", Guest, kind="projection", indexes=[IndexModel([("mail_hash", ASCENDING)])])

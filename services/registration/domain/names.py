@@ -25,12 +25,15 @@ _LETTERS = str.maketrans(
     }
     | dict.fromkeys("'\u2019\u2018`\u02bc\u02b9\u02bb", "")
 )
+_ASCII_LETTERS = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 _SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW", "ARABIC")
 
 
 def normalise(name: str) -> str:
     """A name as it is compared: ``Łódź`` and ``lodz`` are one, ``Vila-Nova`` and ``vila nova`` too."""
+    if name.isascii():
+        return " ".join(name.translate(_LETTERS).translate(_ASCII_LETTERS).split())
     # Unicode's caseless matching by compatibility (section 3.13, D146), then without what combines with a letter.
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
     letters = "".join(char for char in folded if not unicodedata.combining(char)).translate(_LETTERS)
@@ -40,6 +43,8 @@ def normalise(name: str) -> str:
 def spellings(name: str) -> Iterator[str]:
     """The ways of writing a name without accents: ``München`` is ``munchen`` and ``muenchen``."""
     yield normalise(name)
+    if name.isascii():
+        return
     lower = unicodedata.normalize("NFC", name.casefold())
     if (spelt_out := lower.translate(_SPELT_OUT)) != lower:
         yield normalise(spelt_out)
@@ -50,8 +55,8 @@ def legible(name: str) -> bool:
     return bool(name) and unicodedata.name(name[0], "").startswith(_SCRIPTS)
 
 
-def search_keys(name: str, others: Iterable[str] = ()) -> list[str]:
-    """What a search may begin with: every spelling of the name from each of its words on, and its other names."""
+def search_keys(name: str) -> list[str]:
+    """What a search for a name may begin with: every spelling of it from each of its words on."""
     keys: dict[str, None] = {}
     for spelling in spellings(name):
         words = spelling.split()
@@ -59,10 +64,12 @@ def search_keys(name: str, others: Iterable[str] = ()) -> list[str]:
             tail = " ".join(words[first:])
             if first == 0 or len(tail) >= STARTS:
                 keys[tail[:MAX_KEY]] = None
-    for other in others:
-        if legible(other):
-            keys.update(dict.fromkeys(key[:MAX_KEY] for key in spellings(other) if key))
     return list(keys)
+
+
+def other_keys(names: Iterable[str]) -> list[str]:
+    """The same for a place's other names, which are searched from their beginning only."""
+    return list({key[:MAX_KEY]: None for name in names if legible(name) for key in spellings(name) if key})
 
 
 def starts(keys: Iterable[str]) -> list[str]:

