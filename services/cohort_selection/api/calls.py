@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
-from contracts.common import Slug
+from contracts.common import LocalisedText, Slug, Text
 from services.cohort_selection.api.answers import CallListed, CallShown, VersionShown
-from services.cohort_selection.api.bodies import AmendmentBody, CallBody
+from services.cohort_selection.api.bodies import AmendmentBody, CallBody, Texts
 from services.cohort_selection.api.common import Id, page, routes
 from services.cohort_selection.domain.states import CallState
 from services.cohort_selection.store import CALLS, Call
@@ -91,8 +91,14 @@ async def publish_call(call_id: Id, store: StoreDep, caller: Manager) -> CallSho
 @router.post("/calls/{call_id}/amendments", status_code=200, summary="Amend a published call")
 async def amend_call(call_id: Id, body: AmendmentBody, store: StoreDep, caller: Manager) -> CallShown:
     """Puts a new version of the rules in force; what could disadvantage those who applied is refused."""
-    data = body.model_dump()
-    return await calls.amend(store, caller, call_id, calls.Amendment(**data))
+    amendment = calls.Amendment(
+        reason=_texts(body.reason),
+        rules=body.rules.model_dump() if body.rules is not None else None,
+        closes=body.closes.model_dump() if body.closes is not None else None,
+        title=_texts(body.title) if body.title is not None else None,
+        summary=_texts(body.summary) if body.summary is not None else None,
+    )
+    return await calls.amend(store, caller, call_id, amendment)
 
 
 @router.post("/calls/{call_id}/cancellation", status_code=200, summary="Cancel a call")
@@ -107,13 +113,16 @@ async def list_call_versions(call_id: Id, store: StoreDep, caller: Public) -> li
     return [VersionShown.of(version) for version in await calls.versions(store, caller, call_id)]
 
 
+def _texts(body: Texts) -> LocalisedText:
+    return {language: Text(text=one.text, origin=one.origin) for language, one in body.items()}
+
+
 def _content(body: CallBody) -> calls.CallDraft:
-    data = body.model_dump()
     return calls.CallDraft(
         programme=body.programme,
         cohort=body.cohort,
-        title=data["title"],
-        summary=data["summary"],
+        title=_texts(body.title),
+        summary=_texts(body.summary),
         admission=body.admission,
-        rules=data["rules"],
+        rules=body.rules.model_dump(),
     )
