@@ -60,13 +60,10 @@ from contracts.registration import (
     TaskOpened,
 )
 from services.notification.usecases import cities, contacts, links, participations, selection, sessions
-from shared.deadlines import Deadlines
 from shared.inbox import Inbox
 from shared.store import Transaction
 
 inbox = Inbox("notification")
-timers = Deadlines()
-timers.on(selection.BROADCAST)(selection.broadcast)
 
 
 @inbox.on(PersonRecorded, GuestRecorded)
