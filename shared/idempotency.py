@@ -93,16 +93,23 @@ def install(app: FastAPI) -> None:
     async def on_duplicate(request: Request, error: Exception) -> Response:
         if not is_duplicate(error):
             raise error
+        problem = Problem(409, "exists-already", "This exists already.", headers={"Retry-After": "1"})
+        return await on_problem(request, problem)
+
+    async def on_problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
         key = context.current().idempotency
-        if key is not None:
+        if key is not None and error.status == 409:
+            # What stands in its way may be what the same request did a moment ago.
             try:
                 await _recall(request, key.id, key.digest)
             except Repeated as repeated:
                 return await on_repeated(request, repeated)
             except Problem as problem:
                 return response(problem)
-        return response(Problem(409, "exists-already", "This exists already.", headers={"Retry-After": "1"}))
+        return response(error)
 
     app.add_exception_handler(Repeated, on_repeated)
+    app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(DuplicateKeyError, on_duplicate)
     app.add_exception_handler(BulkWriteError, on_duplicate)
