@@ -6,6 +6,7 @@ the access tokens that every other service verifies.
 in: city.tasks
 in: calendar.bookings
 in: calendar.guests
+in: registration.signing-keys
 out: registration.cities
 out: registration.people
 out: registration.accounts
