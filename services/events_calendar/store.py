@@ -14,7 +14,8 @@ from contracts.events_calendar import BookingState, PublicEvent, Session
 from contracts.national_platforms import PlatformListed
 from contracts.registration import CityStatus
 from services.events_calendar.domain.seats import Seats
-from shared.store import Collection, Document
+from shared.problems import not_found
+from shared.store import Collection, Document, Reader
 
 
 def _as_json(value: Any) -> Any:
@@ -208,3 +209,11 @@ COLLECTIONS = (
     GRANTED_PLACES,
     CITIES,
 )
+
+
+async def session_of(reader: Reader, session_id: str) -> HeldSession:
+    """The session with this id. Raises a 404 problem when there is none."""
+    held = await reader.get(SESSIONS, session_id)
+    if held is None:
+        raise not_found("session", session_id)
+    return held

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import AfterValidator, Field, NaiveDatetime, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, NaiveDatetime, StringConstraints
 
 from contracts.common import (
     AttendanceMode,
@@ -77,8 +77,16 @@ def _desk(request: Request) -> Desk:
 
 
 DeskDep = Annotated[Desk, Depends(_desk)]
+
+
+def _day_or_moment(value: object) -> object:
+    """A text of ten characters is a day, never midnight."""
+    return date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-03-05") else value
+
+
 Moment = Annotated[
     datetime | date | None,
+    BeforeValidator(_day_or_moment),
     Query(description="An instant (2026-03-05T14:00:00Z), or a day in the zone of `time_zone`"),
 ]
 

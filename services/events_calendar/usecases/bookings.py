@@ -7,7 +7,7 @@ from typing import Any
 from contracts.events_calendar import BookingState
 from services.events_calendar.domain import booking as rules
 from services.events_calendar.domain.booking import Refusal
-from services.events_calendar.store import BOOKINGS, CITIES, GUESTS, SESSIONS, Booking, HeldSession
+from services.events_calendar.store import BOOKINGS, CITIES, GUESTS, SESSIONS, Booking, HeldSession, session_of
 from services.events_calendar.usecases import cities, seating
 from services.events_calendar.usecases.desk import Desk
 from services.events_calendar.usecases.sessions import organises
@@ -93,7 +93,7 @@ def _holds(caller: Caller, booking: Booking) -> bool:
 async def _find(tx: Reader, caller: Caller, booking_id: str) -> tuple[Booking, HeldSession]:
     """A booking that the caller may know of: its own, its city's, or of a session that it organises."""
     booking = await tx.require(BOOKINGS, booking_id)
-    held = await tx.require(SESSIONS, booking.session_id)
+    held = await session_of(tx, booking.session_id)
     if not (_holds(caller, booking) or _leads(caller, held)):
         raise not_found("booking", booking_id)
     return booking, held
@@ -125,7 +125,7 @@ async def of_session(
     store: Store, caller: Caller, session_id: str, state: BookingState | None, after: Sequence[Any] | None, limit: int
 ) -> tuple[list[BookingView], list[Any] | None]:
     """A session's bookings in their order of arrival with who they are, for those who lead it; and where to go on."""
-    held = await store.require(SESSIONS, session_id)
+    held = await session_of(store, session_id)
     if not _leads(caller, held):
         raise forbidden("Only organisers of this programme and the session's hosts may see this.")
     wanted: dict[str, Any] = {"session_id": session_id} | ({"state": state} if state else {})

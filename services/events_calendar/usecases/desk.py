@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from services.events_calendar.store import SESSIONS, HeldSession
+from services.events_calendar.store import SESSIONS, HeldSession, session_of
 from shared import context
 from shared.problems import Problem
 from shared.store import Store, Transaction, is_outage
@@ -86,7 +86,7 @@ class Desk:
             _resolve(turn, answer)
 
     async def _apply(self, session_id: str, turns: list[_Turn], tx: Transaction) -> list[Any]:
-        before = session = await tx.require(SESSIONS, session_id)
+        before = session = await session_of(tx, session_id)
         answers: list[Any] = []
         for turn in turns:
             written = tx.writes

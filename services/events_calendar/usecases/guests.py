@@ -6,7 +6,7 @@ from typing import Any, Final
 from contracts.events_calendar import BookingState, GuestRecorded
 from services.events_calendar.domain import booking as rules
 from services.events_calendar.domain.seats import OPEN_STATES
-from services.events_calendar.store import BOOKINGS, GUESTS, SESSIONS, Booking, Guest, HeldSession
+from services.events_calendar.store import BOOKINGS, GUESTS, SESSIONS, Booking, Guest, HeldSession, session_of
 from services.events_calendar.usecases import seating
 from services.events_calendar.usecases.bookings import insist, seat_or_queue, take_offer
 from services.events_calendar.usecases.desk import Desk
@@ -192,7 +192,7 @@ async def answer_offer(tx: Transaction, link: Link, choice: str) -> BookingView:
 
 async def _load(tx: Transaction, link: Link) -> tuple[Booking, HeldSession]:
     booking = await tx.require(BOOKINGS, link.data["booking"])
-    return booking, await tx.require(SESSIONS, booking.session_id)
+    return booking, await session_of(tx, booking.session_id)
 
 
 async def expire(tx: Transaction, deadline: Deadline) -> None:
@@ -200,7 +200,7 @@ async def expire(tx: Transaction, deadline: Deadline) -> None:
     booking = await tx.get(BOOKINGS, deadline.data["booking"])
     if booking is None or booking.state not in (BookingState.HELD, BookingState.OFFERED):
         return
-    held = await tx.require(SESSIONS, booking.session_id)
+    held = await session_of(tx, booking.session_id)
     reason = "not-confirmed" if booking.state is BookingState.HELD else "offer-expired"
     await tx.save(SESSIONS, await seating.give_up(tx, held, booking, reason))
     guest = await tx.get(GUESTS, booking.guest_id) if booking.guest_id else None
@@ -228,7 +228,7 @@ async def erase(tx: Transaction, guest_id: str, reason: str) -> None:
     """Cancels what a guest has booked and forgets who it was."""
     for booking in await tx.find(BOOKINGS, {"guest_id": guest_id, "active": True}):
         if booking.state in OPEN_STATES:
-            held = await tx.require(SESSIONS, booking.session_id)
+            held = await session_of(tx, booking.session_id)
             await tx.save(SESSIONS, await seating.give_up(tx, held, booking, reason))
     await forget(tx, guest_id)
 

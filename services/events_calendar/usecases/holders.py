@@ -5,7 +5,7 @@ from contracts.common import CityId, PersonId
 from contracts.events_calendar import BookingState
 from contracts.registration import GuestLinked
 from services.events_calendar.domain.seats import OPEN_STATES
-from services.events_calendar.store import BOOKINGS, SESSIONS, Booking
+from services.events_calendar.store import BOOKINGS, SESSIONS, Booking, session_of
 from services.events_calendar.usecases import cities, guests, seating
 from shared.store import Transaction
 
@@ -61,19 +61,19 @@ async def _hand_over(tx: Transaction, booking: Booking, person: PersonId, city: 
         others = {"session_id": booking.session_id, "person_id": person, "active": True, "_id": {"$ne": booking.id}}
         twin = await tx.one(BOOKINGS, others)
     if twin is not None:
-        lower = min(twin, booking, key=lambda one: (RANK[one.state], one is booking))
+        lower = min(twin, booking, key=lambda one: (RANK[one.state], one is not booking))
         if lower.state in OPEN_STATES:
             await _cancel(tx, lower, "merged")
         else:
             await tx.save(BOOKINGS, lower.model_copy(update={"active": False}))
         if lower.id == booking.id:
             booking = await tx.require(BOOKINGS, booking.id)
-    held = await tx.require(SESSIONS, booking.session_id)
+    held = await session_of(tx, booking.session_id)
     after, _ = await seating.reassign(tx, held, booking, person=person, city=city)
     if after is not held:
         await tx.save(SESSIONS, after)
 
 
 async def _cancel(tx: Transaction, booking: Booking, reason: str) -> None:
-    held = await tx.require(SESSIONS, booking.session_id)
+    held = await session_of(tx, booking.session_id)
     await tx.save(SESSIONS, await seating.give_up(tx, held, booking, reason))

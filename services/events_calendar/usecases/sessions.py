@@ -15,7 +15,7 @@ from contracts.events_calendar import (
     SessionChanged,
     SessionScheduled,
 )
-from services.events_calendar.store import BOOKINGS, EVENTS, SESSIONS, CalendarEvent, HeldSession
+from services.events_calendar.store import BOOKINGS, EVENTS, SESSIONS, CalendarEvent, HeldSession, session_of
 from services.events_calendar.usecases import seating
 from services.events_calendar.usecases.showing import shown_as
 from services.events_calendar.usecases.views import SessionView, event_id_of, session_view
@@ -53,7 +53,7 @@ async def schedule(store: Store, caller: Caller, session: Session) -> SessionVie
 
 async def get(store: Store, caller: Caller, session_id: str) -> SessionView:
     """A session; with its address online and materials for organisers and for those who hold a place."""
-    held = await store.require(SESSIONS, session_id)
+    held = await session_of(store, session_id)
     inside = organises(caller, held.session) or (caller.person is not None and caller.person in held.session.hosts)
     if not inside and caller.person is not None:
         places: dict[str, Any] = {"state": {"$in": [BookingState.CONFIRMED, BookingState.ATTENDED]}}
@@ -66,7 +66,7 @@ async def change(store: Store, caller: Caller, session_id: str, session: Session
     """Gives a session a new state; seats that are added go to those who wait."""
 
     async def work(tx: Transaction) -> SessionView:
-        held = await tx.require(SESSIONS, session_id)
+        held = await session_of(tx, session_id)
         _require_organiser(caller, held.session)
         _require_organiser(caller, session)
         if held.cancelled:
@@ -90,7 +90,7 @@ async def cancel(store: Store, caller: Caller, session_id: str, reason: dict[str
     """Calls a session off: it stays visible as cancelled, and all its bookings are void. Again, it changes nothing."""
 
     async def work(tx: Transaction) -> SessionView:
-        held = await tx.require(SESSIONS, session_id)
+        held = await session_of(tx, session_id)
         _require_organiser(caller, held.session)
         if held.cancelled:
             return session_view(held, inside=True)
