@@ -96,6 +96,15 @@ def started(scale: dict[str, int], *, services: bool = True) -> State:
 
 
 @app.command()
+def demo() -> None:
+    """Start an empty platform and play the whole story on it."""
+    # Imported here, so that the other commands start without what only the story needs.
+    from mission.demo import command
+
+    command.demo(console, started)
+
+
+@app.command()
 def down() -> None:
     """Stop everything; the data stays."""
     console.print("Stopped." if lifecycle.stop() else "Nothing was running.")

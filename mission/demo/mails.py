@@ -6,7 +6,6 @@ import email.policy
 import json
 import os
 import re
-import time
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -110,13 +109,13 @@ def parsed(content: bytes) -> Mail:
 
 
 class Mails:
-    """Everybody's mailbox. One task watches the source; waiting costs nothing else."""
+    """Everybody's mailbox. One task watches the source, and wakes who waits for a mail to the same address."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._by_receiver: dict[str, list[Mail]] = defaultdict(list)
+        self._news: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._taken: set[int] = set()
-        self._arrived = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self.all: list[Mail] = []
 
@@ -131,50 +130,40 @@ class Mails:
 
     async def _watch(self) -> None:
         while True:
-            fresh = await asyncio.to_thread(lambda: list(self._source.new()))
-            if fresh:
-                async with self._arrived:
-                    for mail in fresh:
-                        self.all.append(mail)
-                        self._by_receiver[mail.to.lower()].append(mail)
-                    self._arrived.notify_all()
+            for mail in await asyncio.to_thread(lambda: list(self._source.new())):
+                self.all.append(mail)
+                self._by_receiver[mail.to.lower()].append(mail)
+                self._news[mail.to.lower()].set()
             await asyncio.sleep(POLL_SECONDS)
 
     def to(self, address: str) -> Sequence[Mail]:
         """What somebody has received so far."""
         return self._by_receiver[address.lower()]
 
-    async def link(self, address: str, path: str, seconds: float = 30) -> str:
+    async def link(self, address: str, path: str, seconds: float = 60) -> str:
         """Takes the next link whose address holds ``path`` out of somebody's mails; each mail is taken once.
 
         Raises :class:`Untrue` when none comes in time.
         """
-        deadline = time.monotonic() + seconds
-        async with self._arrived:
-            while True:
-                for mail in self.to(address):
-                    if id(mail) in self._taken:
-                        continue
-                    for link in mail.links():
-                        if path in link:
-                            self._taken.add(id(mail))
-                            return link
-                left = deadline - time.monotonic()
-                try:
-                    await asyncio.wait_for(self._arrived.wait(), max(left, 0))
-                except TimeoutError:
-                    raise Untrue(f"No mail with a link to {path} reached {address} within {seconds:.0f} s.") from None
+        news = self._news[address.lower()]
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    news.clear()
+                    if link := self._take(address, path):
+                        return link
+                    await news.wait()
+        except TimeoutError:
+            raise Untrue(f"No mail with a link to {path} reached {address} within {seconds:.0f} s.") from None
 
-    async def until(self, count: int, seconds: float = 60) -> int:
-        """Waits until so many mails were delivered in all; returns how many there are."""
-        deadline = time.monotonic() + seconds
-        async with self._arrived:
-            while len(self.all) < count and (left := deadline - time.monotonic()) > 0:
-                try:
-                    await asyncio.wait_for(self._arrived.wait(), left)
-                except TimeoutError:
-                    break
-        return len(self.all)
+    def _take(self, address: str, path: str) -> str | None:
+        for mail in self.to(address):
+            if id(mail) not in self._taken:
+                for link in mail.links():
+                    if path in link:
+                        self._taken.add(id(mail))
+                        return link
+        return None
 
 
 def doubles(mails: Sequence[Mail]) -> list[Mail]:

@@ -47,12 +47,12 @@ class Person:
             "time_zone": self.zone,
         }
         await self.post("/auth/sign-up", body | ({"password": password} if password else {}))
-        await self.press(await self._mails.link(self.mail, "/links/"))
+        await self.press(await self._mails.link(self.mail, "/v1/links/"))
 
     async def sign_in(self) -> None:
         """Signs in by a mailed link."""
         await self.post("/auth/links", {"mail_address": self.mail})
-        self._hold(await self.press(await self._mails.link(self.mail, "/links/")))
+        self._hold(await self.press(await self._mails.link(self.mail, "/v1/links/")))
 
     async def sign_in_by_password(self, password: str) -> None:
         """Signs in by password."""
