@@ -76,7 +76,8 @@ class Door:
         address = headers.client_address(peer, scope["headers"], self._settings.trusted_proxies)
         scope["client_address"] = address
         now = time.monotonic()
-        _check(self._addresses, bucket_of(address), now)
+        scope["caller_bucket"] = bucket_of(address)
+        _check(self._addresses, scope["caller_bucket"], now)
         if scope["path"] == "/metrics" and not headers.within(address, self._settings.metrics_from):
             raise Problem(404, "not-found", "Not Found")
         length = headers.value(scope["headers"], b"content-length")
@@ -84,6 +85,7 @@ class Door:
             raise too_large(self._settings.max_body_bytes)
         caller = self._caller(scope, running.keys, now)
         if caller is not None:
+            scope["caller_bucket"] = caller.id
             _check(self._people, caller.id, now)
         target = service_for(scope["path"])
         if target is None:

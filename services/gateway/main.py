@@ -20,7 +20,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     """
     settings = settings or GatewaySettings(_secrets_dir=secrets_dir(), service="gateway")
     upstreams = Upstreams(settings.upstreams, settings.connect_seconds)
-    proxy = Proxy(upstreams, settings.total_seconds, settings.max_body_bytes)
+    proxy = Proxy(upstreams, settings.total_seconds, settings.max_body_bytes, settings.open_streams)
     browsers = Sessions(settings, proxy)
 
     async def close(_: Service) -> None:

@@ -5,7 +5,8 @@ models would cost more than all that is done here.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import aiohttp
@@ -99,17 +100,46 @@ def away(service: str) -> Problem:
     return Problem(503, "service-unavailable", detail, params={"service": service}, headers=RETRY_AFTER)
 
 
+class Streams:
+    """The streams of events that callers hold open, each at most ``most``."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: dict[str, int] = {}
+
+    @contextmanager
+    def one(self, caller: str) -> Iterator[None]:
+        """One more for this caller, for as long as the block runs. Raises a 429 problem when there are too many."""
+        count = self._open.get(caller, 0)
+        if count >= self._most:
+            detail = f"You hold {count} streams open; close one first."
+            raise Problem(429, "too-many-streams", detail, params={"streams": count}, headers={"Retry-After": "10"})
+        self._open[caller] = count + 1
+        try:
+            yield
+        finally:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
+
+
 class Proxy:
     """The way to the services and back. ``total_seconds`` bounds an exchange from start to end, streams apart."""
 
-    def __init__(self, upstreams: Upstreams, total_seconds: float, max_body_bytes: int) -> None:
+    def __init__(self, upstreams: Upstreams, total_seconds: float, max_body_bytes: int, open_streams: int) -> None:
         self._upstreams = upstreams
         self._total = total_seconds
         self._max_body = max_body_bytes
+        self._streams = Streams(open_streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, service: str) -> None:
-        """Serves one request by a service. ``scope["arrival"]`` is the signed statement of when it arrived."""
-        exchange = Exchange(self._upstreams, scope, receive, send, service, Body(scope, receive, self._max_body))
+        """Serves one request by a service.
+
+        The door has put into the scope: ``arrival``, the signed statement of when the request arrived,
+        ``client_address``, and ``caller_bucket``, whose limits it counts towards.
+        """
+        body = Body(scope, receive, self._max_body)
+        exchange = Exchange(self._upstreams, self._streams, scope, receive, send, service, body)
         try:
             async with asyncio.timeout(self._total) as limit:
                 await exchange.run(limit)
@@ -138,9 +168,17 @@ class Exchange:
     """One request and its answer."""
 
     def __init__(
-        self, upstreams: Upstreams, scope: Scope, receive: Receive, send: Send, service: str, body: Body
+        self,
+        upstreams: Upstreams,
+        streams: Streams,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        service: str,
+        body: Body,
     ) -> None:
         self._upstreams = upstreams
+        self._streams = streams
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -214,12 +252,15 @@ class Exchange:
             await self._send(start)
             await self._send({"type": "http.response.body", "body": content})
             return
-        self.answering = True
-        await self._send(start)
         if answer.content_type == "text/event-stream":
-            limit.reschedule(None)
-            await self._stream(answer)
+            with self._streams.one(self._scope["caller_bucket"]):
+                limit.reschedule(None)
+                self.answering = True
+                await self._send(start)
+                await self._stream(answer)
         else:
+            self.answering = True
+            await self._send(start)
             await self._pump(answer)
 
     async def _pump(self, answer: aiohttp.ClientResponse) -> None:

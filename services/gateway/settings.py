@@ -28,8 +28,9 @@ class GatewaySettings(Settings):
 
     address_rate: float = Field(50, ge=0)
     address_burst: int = Field(300, ge=1)
-    person_rate: float = Field(20, ge=0)
-    person_burst: int = Field(150, ge=1)
+    person_rate: float = Field(50, ge=0)
+    person_burst: int = Field(300, ge=1)
+    open_streams: int = Field(20, ge=1, description="Live updates that one person (or one address) may hold open")
 
     connect_seconds: float = Field(2, gt=0, description="To reach an instance of a service")
     total_seconds: float = Field(30, gt=0, description="From the request's arrival to the answer's end, streams apart")

@@ -54,8 +54,11 @@ class TextIn(Body):
     origin: TextOrigin = TextOrigin.HUMAN
 
 
-ShortTexts = Annotated[dict[Language, ShortTextIn], Field(min_length=1, max_length=60)]
-Texts = Annotated[dict[Language, TextIn], Field(min_length=1, max_length=60)]
+ONLY_LANGUAGES: Final[dict[str, Any]] = {"additionalProperties": False}
+ShortTexts = Annotated[
+    dict[Language, ShortTextIn], Field(min_length=1, max_length=60, json_schema_extra=ONLY_LANGUAGES)
+]
+Texts = Annotated[dict[Language, TextIn], Field(min_length=1, max_length=60, json_schema_extra=ONLY_LANGUAGES)]
 
 
 class OwnerIn(Body):

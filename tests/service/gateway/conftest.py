@@ -34,7 +34,8 @@ class Behind:
         self.app.get("/catalogue/slow")(self.slow)
         self.app.get("/catalogue/large")(self.large)
         self.app.get("/catalogue/moved")(self.moved)
-        self.app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])(self.echo)
+        methods = ["GET", "POST", "PUT", "DELETE"]
+        self.app.api_route("/{path:path}", methods=methods, include_in_schema=False)(self.echo)
 
     async def ready(self) -> dict[str, str]:
         return {"status": "ready"}

@@ -210,6 +210,31 @@ async def test_who_asks_too_often_is_told_when_to_come_again(gateway: Gateway, b
             assert await problem(client, "GET", "/api/v1/catalogue/x", headers=elsewhere) == (429, "too-many-requests")
 
 
+async def test_nobody_holds_more_streams_open_than_allowed_and_closing_one_makes_room(
+    gateway: Gateway, behind: Behind
+) -> None:
+    async with (
+        serving(behind.app) as service,
+        gateway({"notification": [str(service.base_url)]}, open_streams=1) as client,
+    ):
+        async with client.stream("GET", "/api/v1/stream") as first:
+            assert first.status_code == 200
+            assert await problem(client, "GET", "/api/v1/stream") == (429, "too-many-streams")
+
+        async def room() -> bool:
+            async with client.stream("GET", "/api/v1/stream") as next:
+                return next.status_code == 200
+
+        await eventually(room, "there is room for a stream again")
+
+
+async def test_figures_are_shown_only_to_the_networks_that_may_see_them(gateway: Gateway) -> None:
+    async with gateway({}) as client:
+        assert "mission_http_requests_total" in (await client.get("/metrics")).text
+    async with gateway({}, metrics_from=()) as client:
+        assert (await client.get("/metrics")).status_code == 404
+
+
 async def test_bad_tokens_are_refused_at_the_door(door: httpx.AsyncClient, behind: Behind, tokens: Tokens) -> None:
     unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJwcnNfMSJ9."
     expired = tokens.bearer(new_id("prs"), lifetime=-3600)["Authorization"]
