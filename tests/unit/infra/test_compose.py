@@ -111,7 +111,7 @@ def test_every_container_that_stays_says_whether_it_is_healthy_and_those_that_en
             assert check == {"disable": True}, name
             assert container["restart"] == "no", name
         else:
-            assert container["image"] == IMAGE or check["test"], name
+            assert container["image"] == IMAGE or (check and check["test"]), name
             assert container["restart"] == "unless-stopped", name
 
 
