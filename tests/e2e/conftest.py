@@ -1,0 +1,116 @@
+"""The whole platform as real processes, started once by the command line for all end-to-end tests of a run."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.ports import Ports
+from infra.local.process import end, running
+from tests.e2e.people import Hire, Person, Places
+from tests.e2e.running import Platform, eventually
+
+HOMES = Path(__file__).resolve().parents[2] / ".local" / "e2e"
+HERE = Path(__file__).parent
+NO_LIMITS = {"MISSION_ADDRESS_RATE": "0", "MISSION_PERSON_RATE": "0"}
+"""Everybody comes from one address here, and much faster than people do."""
+
+PASSWORD = "operator of this platform"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With ``--dist loadgroup`` one worker takes all end-to-end tests, so that one platform is enough."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+def sweep() -> None:
+    """Ends and removes what runs left behind that were killed."""
+    for home in HOMES.glob("run-*"):
+        if Path(f"/proc/{home.name.split('-')[1]}").exists():
+            continue
+        # The supervisor first, which would start the others again.
+        for pid_file in sorted(home.glob("run/*.pid"), key=lambda file: file.stem != "supervisor"):
+            if process := running(pid_file):
+                end(process, timeout=20)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
+    """The platform with all its services ready; after a failure its logs stay in ``.local/e2e``."""
+    sweep()
+    environment = {
+        **os.environ,
+        **NO_LIMITS,
+        "MISSION_HOME": str(HOMES / f"run-{os.getpid()}"),
+        "MISSION_PORT_BASE": str(Ports.free().base),
+    }
+    platform = Platform(environment)
+    failed_before = request.session.testsfailed
+    platform.run("up", "--detach")
+    try:
+        eventually(platform.ready, "the platform is ready")
+        yield platform
+    finally:
+        platform.run("down")
+        if request.session.testsfailed == failed_before:
+            shutil.rmtree(platform.home, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Shows the services' last log lines with a test that failed."""
+    report = yield
+    platform = getattr(item, "funcargs", {}).get("platform")
+    if report.failed and isinstance(platform, Platform):
+        report.sections.append(("logs of the platform", platform.logs()))
+    return report
+
+
+@pytest.fixture(scope="session")
+def administrator(platform: Platform) -> Person:
+    """The first operator, made on the command line."""
+    operator = Person(platform, "operator@mission.example")
+    platform.make_operator(operator.mail, PASSWORD)
+    return operator.sign_in_by_password(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def hire(platform: Platform, administrator: Person) -> Hire:
+    """Makes somebody with an account and a role, given through the public API."""
+
+    def hired(role: str, *, mail: str | None = None, kind: str = "mission", id: str | None = None) -> Person:
+        person = Person(platform, mail or f"{role}@mission.example").sign_up().sign_in()
+        scope = {"kind": kind, "id": id} if id else {"kind": kind}
+        administrator.post("/grants", {"person_id": person.id, "role": role, "scope": scope})
+        return person.renew()
+
+    return hired
+
+
+@pytest.fixture(scope="session")
+def helpdesk(hire: Hire) -> Person:
+    """An agent of the helpdesk for all countries."""
+    return hire("helpdesk")
+
+
+@pytest.fixture(scope="session")
+def organiser(hire: Hire) -> Person:
+    """Somebody who schedules sessions."""
+    return hire("organiser")
+
+
+@pytest.fixture(scope="session")
+def places(platform: Platform) -> Places:
+    """Finds the id of a place by its name and country, in the directory that is there soon after the start."""
+    guest = Person(platform)
+    eventually(lambda: guest.get("/places", q="Lisbon")["complete"], "the directory of places is loaded", 180)
+
+    def found(name: str, country: str) -> str:
+        return str(guest.get("/places", q=name, country=country)["items"][0]["id"])
+
+    return found

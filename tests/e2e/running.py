@@ -1,0 +1,147 @@
+"""A whole platform as an operator runs it: started and stopped by the command line, with its own data and ports."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from infra.local.ports import Ports
+from infra.local.process import Daemon, tail
+from infra.local.stack import ROOT, LocalStack
+from mission.demo.mails import Mail, Maildir
+from mission.place import State
+from mission.supervisor import environment
+
+T = TypeVar("T")
+SECONDS: Final = 30.0
+COMMAND_SECONDS: Final = 180
+POLL_SECONDS: Final = 0.05
+
+
+def eventually(condition: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
+    """Asks again until the condition is true, and returns its value.
+
+    Raises :class:`AssertionError` after the deadline.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(POLL_SECONDS)
+
+
+class Mailboxes:
+    """Everybody's delivered mail, read out of the Maildir."""
+
+    def __init__(self, maildir: Path) -> None:
+        self._source = Maildir(maildir)
+        self._found: list[Mail] = []
+        self._used: set[int] = set()
+
+    def all(self) -> list[Mail]:
+        """Every mail that was delivered so far."""
+        self._found += self._source.new()
+        return self._found
+
+    def to(self, address: str) -> list[Mail]:
+        """What somebody has received so far."""
+        return [mail for mail in self.all() if mail.to.lower() == address.lower()]
+
+    def next_with_link(self, address: str, path: str) -> tuple[Mail, str]:
+        """Waits for somebody's next mail with a link whose address holds ``path``; each mail is found once."""
+
+        def found() -> tuple[Mail, str] | None:
+            for mail in self.to(address):
+                for link in mail.links():
+                    if path in link and id(mail) not in self._used:
+                        self._used.add(id(mail))
+                        return mail, link
+            return None
+
+        mail = eventually(found, f"a mail with a link to {path} reaches {address}")
+        assert mail is not None
+        return mail
+
+    def link(self, address: str, path: str) -> str:
+        """The link of the next such mail."""
+        return self.next_with_link(address, path)[1]
+
+
+class Platform:
+    """The running platform. ``settings`` is the environment of its command line."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self.environment = dict(settings)
+        self.home = Path(settings["MISSION_HOME"])
+        self.url = f"http://127.0.0.1:{settings['MISSION_PORT_BASE']}"
+        self.api = f"{self.url}/api/v1"
+        self.mails = Mailboxes(self.home / "mail")
+        self.answered: set[tuple[str, str]] = set()
+        """Method and path (below ``/api/v1``) of every request that was answered with a 2xx."""
+
+    def run(self, *arguments: str) -> str:
+        """Types a command of ``mission`` and returns what it prints; it must succeed."""
+        return self._run("mission", *arguments)
+
+    def make_operator(self, mail: str, password: str) -> None:
+        """Makes the first administrator, as the documentation says: in registration's own environment."""
+        stack = LocalStack(self.home, Ports(int(self.environment["MISSION_PORT_BASE"])))
+        settings = environment(stack, "registration", 0, {})
+        self._run("services.registration.bootstrap", "--mail", mail, "--password-stdin", text=password, more=settings)
+
+    def _run(self, module: str, *arguments: str, text: str = "", more: Mapping[str, str] | None = None) -> str:
+        result = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            input=text,
+            env={**self.environment, **(more or {})},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+        )
+        assert result.returncode == 0, f"{module} {' '.join(arguments)}: {result.stdout}{result.stderr}"
+        return result.stdout
+
+    def client(self, **options: Any) -> httpx.Client:
+        """An HTTP client at the platform's door."""
+        return httpx.Client(base_url=self.url, timeout=60, event_hooks={"response": [self.note]}, **options)
+
+    def note(self, answer: httpx.Response) -> None:
+        """Keeps which requests succeeded."""
+        self.note_answer(answer.request.method, answer.request.url.path, answer.status_code)
+
+    def note_answer(self, method: str, path: str, status: int) -> None:
+        """The same for other clients."""
+        if 200 <= status < 300:
+            self.answered.add((method, path))
+
+    def process(self, name: str) -> Daemon:
+        """A process of the platform, such as ``registration-0`` or ``supervisor``."""
+        return Daemon(name, [], self.home / "logs" / f"{name}.log", self.home / "run" / f"{name}.pid")
+
+    def state(self) -> State:
+        """What the supervisor knows."""
+        return State.model_validate_json((self.home / "run" / "state.json").read_text())
+
+    def ready(self) -> bool:
+        """Whether the platform can be used."""
+        try:
+            return httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def spans(self, process: str) -> Iterator[dict[str, Any]]:
+        """The finished spans of a process so far."""
+        for line in (self.home / "traces" / f"{process}.jsonl").read_text().splitlines():
+            yield json.loads(line)
+
+    def logs(self, lines: int = 15) -> str:
+        """The last lines of the logs of the services and their supervisor."""
+        files = [*sorted((self.home / "logs").glob("*-*.log")), self.home / "logs" / "supervisor.log"]
+        return "\n\n".join(f"== {file.name}\n{tail(file, lines)}" for file in files)
