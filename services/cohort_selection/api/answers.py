@@ -156,6 +156,21 @@ class HostListShown(BaseModel):
         return cls(host_id=list.id, call_id=list.call_id, applications=list.applications)
 
 
+class CandidateShown(BaseModel):
+    """Somebody whom a host can rank."""
+
+    application_id: str
+    city_id: str
+    country: str
+    kind: str
+
+    @classmethod
+    def of(cls, application: Application) -> Self:
+        """The applicant, and nothing of what it wrote."""
+        facts = application.facts
+        return cls(application_id=application.id, city_id=application.city_id, country=facts.country, kind=facts.kind)
+
+
 class ReviewShown(BaseModel):
     """A review as its reviewer and the managers read it."""
 

@@ -10,6 +10,7 @@ from contracts.common import CityId, HostId, PersonId, Slug
 from services.cohort_selection.api.answers import (
     ApplicationListed,
     ApplicationShown,
+    CandidateShown,
     Eligibility,
     HostListShown,
     RefusalShown,
@@ -29,7 +30,7 @@ router = routes("applications")
 
 Answer = (
     StrictBool
-    | StrictInt
+    | Annotated[StrictInt, Field(ge=-(10**12), le=10**12)]
     | Annotated[StrictStr, StringConstraints(max_length=20_000)]
     | Annotated[list[Annotated[StrictStr, StringConstraints(max_length=80)]], Field(max_length=200)]
 )
@@ -159,9 +160,17 @@ async def record_host_preferences(
 
 
 @router.get("/calls/{call_id}/hosts/{host_id}/candidates", status_code=200, summary="List whom a host can rank")
-async def list_host_candidates(call_id: Id, host_id: Id, store: StoreDep, caller: SignedIn) -> list[hosts.Applicant]:
+async def list_host_candidates(
+    call_id: Id, host_id: Id, service: ServiceDep, caller: SignedIn, limit: Limit = 100, cursor: CursorParam = None
+) -> Page[CandidateShown]:
     """The applications that accept this host, for members of its cities: who, and nothing of what they wrote."""
-    return await hosts.candidates(store, caller, call_id, host_id)
+    query = await hosts.candidates(service.store, caller, call_id, host_id)
+
+    async def shape(found: Sequence[Application]) -> list[CandidateShown]:
+        return [CandidateShown.of(application) for application in found]
+
+    scope, hint = f"candidates/{host_id}", "No application accepts this host."
+    return await page(service, APPLICATIONS, query, limit, cursor, shape, scope=scope, hint=hint)
 
 
 def _submission(body: ApplicationBody, city_id: str) -> applications.Submission:

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from pydantic import Field, NaiveDatetime, StringConstraints
+from pydantic import ConfigDict, Field, NaiveDatetime, StringConstraints
+from pydantic.config import JsonDict
 
 from contracts.common import Admission, CityId, HostId, LanguageTag, SessionId, Slug, TextOrigin, TimeZoneName
 from shared.bodies import Body
@@ -162,8 +163,40 @@ class RulesBody(Body):
     illustrative: bool = False
 
 
+EXAMPLE: JsonDict = {
+    "programme": "twinning",
+    "cohort": "twinning-2035",
+    "title": {"en": {"text": "Twinning Learning Programme"}},
+    "summary": {"en": {"text": "Twelve months of learning with a Mission City."}},
+    "admission": "selected",
+    "rules": {
+        "window": {
+            "opens": {"local": "2035-06-03T09:00:00", "zone": "Europe/Brussels"},
+            "closes": {"local": "2035-09-10T17:00:00", "zone": "Europe/Brussels"},
+        },
+        "eligibility": [
+            {
+                "code": "eu-or-associated",
+                "kind": "country-status",
+                "values": ["eu", "associated"],
+                "sentence": {"en": {"text": "Open to cities in the EU and in associated countries."}},
+            }
+        ],
+        "form": [{"code": "motivation", "kind": "text", "label": {"en": {"text": "Why?"}}, "required": True}],
+        "criteria": [{"code": "ambition", "label": {"en": {"text": "Ambition"}}, "weight": 100}],
+        "places": 40,
+        "reserve": 20,
+        "quotas": [{"code": "per-country", "attribute": "country", "maximum": 4}],
+        "offers": {"days": 14},
+        "illustrative": True,
+    },
+}
+
+
 class CallBody(Body):
     """A call: what it is, and the rules that it is decided by."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     programme: Annotated[Code, Field(examples=["twinning"])]
     cohort: Annotated[Code, Field(examples=["twinning-2027"])]

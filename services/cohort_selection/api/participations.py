@@ -7,7 +7,7 @@ from services.cohort_selection.api.calls import Manager
 from services.cohort_selection.api.common import Id, page, routes
 from services.cohort_selection.api.decision_answers import ParticipationShown
 from services.cohort_selection.store import PARTICIPATIONS, Participation
-from services.cohort_selection.usecases import participations
+from services.cohort_selection.usecases import participations, refilling
 from services.cohort_selection.usecases.common import managed_call
 from shared.bodies import Body
 from shared.identity import SignedIn
@@ -31,6 +31,12 @@ async def list_call_participations(
     await managed_call(service.store, call_id, caller)
     scope, hint = f"participations/{call_id}", "No place was offered yet."
     return await page(service, PARTICIPATIONS, {"call_id": call_id}, limit, cursor, _shape, scope=scope, hint=hint)
+
+
+@router.post("/calls/{call_id}/refill", status_code=200, summary="Fill free places from the reserve list")
+async def refill_call(call_id: Id, store: StoreDep, caller: Manager) -> list[ParticipationShown]:
+    """For calls whose rules leave it to the manager, or whose places were raised; gives what was offered."""
+    return await refilling.refill_now(store, caller, call_id)
 
 
 @router.get("/participations", status_code=200, summary="List the participations of the caller's cities")

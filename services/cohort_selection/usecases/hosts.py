@@ -1,12 +1,12 @@
 """Hosts see who would come, and say in which order they want them."""
 
-from pydantic import BaseModel
+from typing import Any
 
 from contracts.cohort_selection import Host, HostPreferencesRecorded
 from services.cohort_selection.api.answers import HostListShown
 from services.cohort_selection.domain.faults import Fault
 from services.cohort_selection.domain.states import ApplicationState, CallState
-from services.cohort_selection.store import APPLICATIONS, HOST_LISTS, Application, Call, HostList
+from services.cohort_selection.store import APPLICATIONS, HOST_LISTS, Call, HostList
 from services.cohort_selection.usecases.common import MANAGER, call_of, has_role, invalid, present_cities
 from shared.identity import Caller
 from shared.problems import conflict, forbidden, not_found
@@ -15,23 +15,10 @@ from shared.store import Reader, Store, Transaction
 RANKING = (CallState.REVIEW, CallState.DECISION)
 
 
-class Applicant(BaseModel):
-    """Somebody whom a host can rank."""
-
-    application_id: str
-    city_id: str
-    country: str
-    kind: str
-
-
-async def candidates(store: Store, caller: Caller, call_id: str, host_id: str) -> list[Applicant]:
-    """The submitted applications that accept the host, once the window has closed. Raises 403, 404, 409."""
-    call, _ = await _host(store, caller, call_id, host_id)
-    found = await _accepting(store, call, host_id)
-    return [
-        Applicant(application_id=one.id, city_id=one.city_id, country=one.facts.country, kind=one.facts.kind)
-        for one in found
-    ]
+async def candidates(reader: Reader, caller: Caller, call_id: str, host_id: str) -> dict[str, Any]:
+    """What fits the submitted applications that accept the host, once the window has closed. Raises 403, 404, 409."""
+    call, host = await _host(reader, caller, call_id, host_id)
+    return _accepting(call, host)
 
 
 async def record(
@@ -45,7 +32,7 @@ async def record(
 
     async def work(tx: Transaction) -> HostListShown:
         call, host = await _host(tx, caller, call_id, host_id)
-        known = {one.id for one in await _accepting(tx, call, host_id)}
+        known = {one.id for one in await tx.find(APPLICATIONS, _accepting(call, host))}
         faults = []
         for place, application in enumerate(applications):
             field = f"applications.{place}"
@@ -77,10 +64,6 @@ async def _host(reader: Reader, caller: Caller, call_id: str, host_id: str) -> t
     return call, host
 
 
-async def _accepting(reader: Reader, call: Call, host_id: str) -> list[Application]:
-    query = {
-        "call_id": call.id,
-        "state": ApplicationState.SUBMITTED,
-        "$or": [{"preferences": host_id}, {"preferences": []}],
-    }
-    return await reader.find(APPLICATIONS, query, sort=[("_id", 1)])
+def _accepting(call: Call, host: Host) -> dict[str, Any]:
+    accepts = [{"preferences": host.host_id}, {"preferences": []}]
+    return {"call_id": call.id, "state": ApplicationState.SUBMITTED, "$or": accepts}

@@ -37,7 +37,7 @@ async def test_a_call_runs_from_draft_to_a_cohort_that_moved_up(desk: Desk) -> N
     scores = dict(zip(ids.values(), (5, 5, 4, 3, 2, 1), strict=True))
     await desk.score(call["id"], manager, scores)
     ranked = await desk.ok("GET", f"/calls/{call['id']}/hosts/{first}/candidates", north.headers)
-    assert {one["city_id"] for one in ranked} == {a.id, b.id, d.id, f.id}, "those who accept the host"
+    assert {one["city_id"] for one in ranked["items"]} == {a.id, b.id, d.id, f.id}, "those who accept the host"
     wanted = {"applications": [ids[d.id], ids[b.id], ids[a.id]]}
     await desk.ok("PUT", f"/calls/{call['id']}/hosts/{first}/preferences", north.headers, wanted)
 
@@ -157,3 +157,20 @@ async def test_an_answer_can_be_changed_while_the_place_is_free(desk: Desk) -> N
     await desk.ok("POST", f"{path}/decline", town.headers)
     assert (await desk.ok("POST", f"{path}/acceptance", town.headers))["state"] == "accepted"
     assert (await desk.ok("POST", f"{path}/decline", town.headers))["state"] == "declined"
+
+
+async def test_a_manager_fills_places_where_the_rules_leave_it_to_people(desk: Desk) -> None:
+    manager = desk.manager()
+    call = await desk.published(manager, places=1, reserve=1, offers={"days": 14, "refill": False})
+    path = f"/calls/{call['id']}/refill"
+    first, second = await desk.towns("PT", "DE")
+    ids = await desk.applied([first, second], call["id"])
+    await desk.refused("POST", path, manager, status=409, code="not-decided")
+    await desk.close(call["id"])
+    await desk.score(call["id"], manager, {ids[first.id]: 5, ids[second.id]: 4})
+    await desk.decided(call["id"], manager)
+    assert await desk.ok("POST", path, manager) == [], "no place is free"
+    offer = await desk.participation(first)
+    await desk.ok("POST", f"/participations/{offer['id']}/decline", first.headers)
+    (moved,) = await desk.ok("POST", path, manager)
+    assert (moved["city_id"], moved["from_reserve"]) == (second.id, True)
