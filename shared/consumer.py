@@ -419,7 +419,7 @@ class Consumer:
     async def _handle(self, tx: Transaction, item: Item) -> None:
         if item.raw_handler is not None:
             origin = item.origin
-            key, headers = item.key.encode("utf-8", "surrogateescape"), tuple(item.headers)
+            key, headers = item.key.encode(), tuple(item.headers)
             raw = RawRecord(origin.topic, origin.partition, origin.offset, key, item.value, headers, item.timestamp_ms)
             with tracer.start_as_current_span(f"{origin.topic} process"), context.within(context.Context(origin.topic)):
                 await item.raw_handler(tx, raw)
@@ -562,7 +562,8 @@ def _regex(name: str) -> re.Pattern[str]:
 
 
 def _item(record: ConsumerRecord[Any, Any]) -> Item:
-    key = (record.key or b"").decode("utf-8", "surrogateescape")
+    # Only an outsider's key can be no text; it is kept with its odd bytes escaped, as header names are.
+    key = (record.key or b"").decode("utf-8", "backslashreplace")
     origin = Origin(record.topic, record.partition, record.offset)
     return Item(origin, key, record.value, list(record.headers), record.timestamp)
 
