@@ -84,9 +84,16 @@ def _day_or_moment(value: object) -> object:
     return date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-03-05") else value
 
 
+def _within_reason(value: date | None) -> date | None:
+    if value is not None and value.year not in moments.YEARS:
+        raise ValueError(f"the year must be from {moments.YEARS.start} to {moments.YEARS.stop - 1}")
+    return value
+
+
 Moment = Annotated[
     datetime | date | None,
     BeforeValidator(_day_or_moment),
+    AfterValidator(_within_reason),
     Query(description="An instant (2026-03-05T14:00:00Z), or a day in the zone of `time_zone`"),
 ]
 

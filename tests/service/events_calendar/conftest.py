@@ -84,13 +84,15 @@ class Outsider:
     def receipts_topic(self) -> str:
         return f"national-platforms.{self.id}.receipts"
 
-    def send(self, value: bytes | None, headers: list[tuple[str, bytes | None]] | None = None) -> int:
+    def send(
+        self, value: bytes | None, headers: list[tuple[str, bytes | None]] | None = None, key: bytes | None = None
+    ) -> int:
         """Writes a record and returns its offset."""
         if self._producer is None:
             self._producer = Producer({"message.timeout.ms": 30_000, **self.client})
         sent: list[Any] = []
         self._producer.produce(
-            self.topic, value, headers=headers, on_delivery=lambda error, message: sent.append((error, message))
+            self.topic, value, key, headers=headers, on_delivery=lambda error, message: sent.append((error, message))
         )
         self._producer.flush(30)
         error, message = sent[0]
@@ -112,7 +114,7 @@ class Outsider:
             consumer.assign([TopicPartition(self.receipts_topic, 0, 0)])
             found: dict[int, Answer] = {}
             while len(found) <= upto:
-                message = consumer.poll(20)
+                message = consumer.poll(60)
                 assert message is not None, f"receipts for {set(range(upto + 1)) - found.keys()} have not come"
                 assert message.error() is None, message.error()
                 receipt = json.loads(message.value() or b"")
@@ -134,7 +136,7 @@ class Outsider:
 @pytest.fixture(scope="session")
 def pool(stack: LocalStack) -> Iterator[Outsider]:
     """Platforms that have their credentials before the calendar starts, each for one test."""
-    ids = [f"se-{uuid4().hex[:8]}" for _ in range(8)]
+    ids = [f"se-{uuid4().hex[:8]}" for _ in range(10)]
     paths = [stack.add_platform(id) for id in ids]
     return iter([Outsider(id, properties(path)) for id, path in zip(ids, paths, strict=True)])
 

@@ -227,6 +227,8 @@ async def test_the_feed_has_our_own_sessions_too(calendar: httpx.AsyncClient, or
     "params",
     [
         {"begin": "2026-02-30"},
+        {"begin": "0001-01-01T00:00:00+14:00"},
+        {"end": "9999-12-31"},
         {"time_zone": "Europe/Atlantis"},
         {"audience": "experts"},
         {"limit": 0},

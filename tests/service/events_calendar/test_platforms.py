@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
@@ -127,7 +128,7 @@ HOSTILE: list[tuple[bytes | None, list[tuple[str, bytes | None]] | None]] = [
 async def test_hostile_and_careless_messages_each_get_a_receipt_and_break_nothing(
     calendar: httpx.AsyncClient, platform: Outsider, tokens: Tokens
 ) -> None:
-    offsets = [platform.send(value, headers) for value, headers in HOSTILE]
+    offsets = [platform.send(value, headers, key=b"\xff\x00") for value, headers in HOSTILE]
     offsets.append(platform.publish(uid="well-formed"))
     receipts = await platform.receipts(offsets[-1])
     assert [receipt["status"] for receipt in receipts.values()] == ["rejected"] * len(HOSTILE) + ["accepted"]
@@ -179,14 +180,18 @@ async def test_a_message_waits_until_its_platform_is_listed(
 ) -> None:
     path = await asyncio.to_thread(stack.add_platform, "se-not-listed-yet")
     early = Outsider("se-not-listed-yet", properties(path))
-    early.publish()
+    early.send(*messages.binary(), key=b"\xff\xfe")
     last = early.publish(sequence=1, title={"sv": "Andra"})
 
+    group = AIOKafkaAdminClient(**topics.options)
+    await group.start()
+
     async def waits() -> bool:
-        metrics = (await calendar.get("/metrics")).text
-        return 'mission_consumer_lag{topic="national-platforms.se-not-listed-yet.events"} 0.0' in metrics
+        offsets = await group.list_consumer_group_offsets("events-calendar.platforms")
+        return any(at.topic == early.topic and where.offset > last for at, where in offsets.items())
 
     await eventually(waits, "its messages were taken from the topic")
+    await group.close()
     assert (await calendar.get("/events", params={"platform": early.id})).json()["items"] == []
     await topics.publish(messages.PLATFORM.model_copy(update={"platform": early.id}))
     receipts = await early.receipts(last)
