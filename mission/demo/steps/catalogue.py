@@ -6,6 +6,7 @@ from typing import Any, Final
 import yaml
 
 from mission.demo.cities import DATA
+from mission.demo.door import until
 from mission.demo.errors import Untrue, must
 from mission.demo.progress import Step
 from mission.demo.steps import team
@@ -13,7 +14,6 @@ from mission.demo.story import Story
 
 OFFER: Final = DATA / "catalogue.yaml"
 TOOLS: Final = 7
-SEARCHES: Final = (("netzeroplaner", "netzeroplanner"), ("citoyens", ""), ("discussion", "online-discussion-groups"))
 
 
 async def tell(story: Story, step: Step) -> None:
@@ -51,9 +51,13 @@ async def _publish(story: Story, step: Step, entries: list[dict[str, Any]]) -> N
 
 
 async def _read(story: Story, step: Step, entries: list[dict[str, Any]]) -> None:
-    shown = {entry["code"]: entry async for entry in story.door.pages("/catalogue/entries")}
-    missing = [entry["code"] for entry in entries if entry["code"] not in shown]
-    must(not missing, f"Entries that were published are not in the catalogue: {', '.join(missing)}.")
+    wanted = {entry["code"] for entry in entries}
+
+    async def complete() -> set[str] | None:
+        shown = {entry["code"] async for entry in story.door.pages("/catalogue/entries")}
+        return shown if wanted <= shown else None
+
+    shown = await until(complete, "Entries that were published are not in the catalogue.")
     tools = (await story.door.ask("GET", "/catalogue/entries", params={"kind": "tool"}))["items"]
     must(len(tools) == TOOLS, f"The catalogue has {len(tools)} tools instead of {TOOLS}.")
     found = (await story.door.ask("GET", "/catalogue/entries", params={"q": "formacao"}, language="pt"))["items"]

@@ -16,9 +16,9 @@ from mission.demo.steps import onboarding, team
 from mission.demo.story import City, Story
 
 AUTHORITIES: Final = 240
-WITHOUT_COMMITMENT: Final = 4
-FORMER_TWINS: Final = 4
-"""Of the drawn authorities, so many cannot join a Twinning call for one or the other reason."""
+WITHOUT_COMMITMENT: Final = range(4)
+FORMER_TWINS: Final = range(3, 7)
+"""Which of the drawn authorities cannot join a Twinning call, for one or the other reason, one of them for both."""
 
 FAR: Final = frozenset({"CA", "EG", "IL", "JP", "KR", "NZ", "TN"})
 """Associated countries from which no authority is drawn: the Mission's second goal is about European cities."""
@@ -36,6 +36,7 @@ TYPED: Final = {
 """What the helpdesk types for an entry of the list that is no place by its name."""
 
 KINDS: Final = {"Métropole": "metropolitan-area", "District": "district", "&": "association", "Gozo": "other"}
+LETTER: Final = {"kind": "official-letter", "reference": f"Letter of appointment ({ILLUSTRATIVE})"}
 DOMAINS: Final = (
     *("built-environment", "energy-systems", "mobility", "nature-based-solutions"),
     *("waste-and-circularity", "industrial-processes", "agriculture-and-land-use"),
@@ -58,7 +59,7 @@ async def tell(story: Story, step: Step) -> None:
     step.doing("the helpdesk registers the Mission Cities")
     entries = listed()
     step.plan(len(entries))
-    await asyncio.gather(*(_register(story, step, entry) for entry in entries))
+    story.mission_cities += await asyncio.gather(*(_register(story, step, entry) for entry in entries))
     shown = [city async for city in story.door.pages("/cities", params={"status": "mission-city"})]
     must(len(shown) == len(entries), f"{len(shown)} Mission Cities are public instead of {len(entries)}.")
     countries = {city["authority"]["country"] for city in shown}
@@ -69,7 +70,8 @@ async def tell(story: Story, step: Step) -> None:
 
     step.doing(f"{AUTHORITIES} authorities register")
     step.plan(AUTHORITIES)
-    await asyncio.gather(*(_join(story, step, number, town) for number, town in enumerate(await _drawn(story))))
+    joining = (_join(story, step, number, town) for number, town in enumerate(await _drawn(story)))
+    story.authorities += await asyncio.gather(*joining)
     public = [city async for city in story.door.pages("/cities")]
     expected = len(entries) + AUTHORITIES + 1
     must(len(public) == expected, f"{len(public)} cities are public instead of {expected}.")
@@ -96,7 +98,7 @@ async def places(story: Story, name: str, country: str) -> list[dict[str, Any]]:
     return items
 
 
-async def _register(story: Story, step: Step, entry: ListedCity) -> None:
+async def _register(story: Story, step: Step, entry: ListedCity) -> City:
     agent = team.agent_for(story, entry.country)
     found = [await places(story, name, entry.country) for name in TYPED.get(entry.name, (entry.name,))]
     if not all(found):
@@ -111,8 +113,8 @@ async def _register(story: Story, step: Step, entry: ListedCity) -> None:
         "mailbox": {"mail_address": f"climate-office.{slug(entry.name)}@mission-city.example"},
     }
     city = await agent.post("/helpdesk/cities", body)
-    story.mission_cities.append(City.of(city))
     step.done()
+    return City.of(city)
 
 
 def _profile(rng: Random, country: str) -> dict[str, Any]:
@@ -134,7 +136,7 @@ async def _drawn(story: Story) -> list[Town]:
     return cities.draw(story.draw("authorities"), free, AUTHORITIES, [city.name for city in listed()])
 
 
-async def _join(story: Story, step: Step, number: int, town: Town) -> None:
+async def _join(story: Story, step: Step, number: int, town: Town) -> City:
     """One authority's officer signs up, declares the authority and is approved."""
     officer = Person(story.door, story.mails, town.mail, ("Climate", "Officer"), locale=town.language, zone=town.zone)
     await officer.sign_up()
@@ -143,10 +145,10 @@ async def _join(story: Story, step: Step, number: int, town: Town) -> None:
     place = next((place for place in found if place["id"] == town.code), None)
     if place is None:
         raise Untrue(f"{cities.plain(town.name)} typed without accents does not find {town.name} ({town.country}).")
-    declared = await declare(story, officer, town, committed=number >= WITHOUT_COMMITMENT)
+    declared = await declare(story, officer, town, committed=number not in WITHOUT_COMMITMENT)
     agent = team.agent_for(story, town.country)
     await approve(agent, declared["membership"]["id"])
-    if WITHOUT_COMMITMENT <= number < WITHOUT_COMMITMENT + FORMER_TWINS:
+    if number in FORMER_TWINS:
         twin = {
             "kind": "twin",
             "cohort": "2",
@@ -157,12 +159,12 @@ async def _join(story: Story, step: Step, number: int, town: Town) -> None:
         await agent.put(f"/cities/{declared['city']['id']}/statuses", {"statuses": [twin]})
     await officer.refresh()
     city = City.of(declared["city"], officer=officer, inhabitants=town.inhabitants)
-    city.committed = number >= WITHOUT_COMMITMENT
-    city.twin = WITHOUT_COMMITMENT <= number < WITHOUT_COMMITMENT + FORMER_TWINS
+    city.committed = number not in WITHOUT_COMMITMENT
+    city.twin = number in FORMER_TWINS
     officer.city = city.id
-    story.authorities.append(city)
     story.people[officer.mail] = officer
     step.done()
+    return city
 
 
 async def declare(story: Story, officer: Person, town: Town, *, committed: bool = True, **more: Any) -> dict[str, Any]:
@@ -176,7 +178,7 @@ async def declare(story: Story, officer: Person, town: Town, *, committed: bool 
             "population": {"inhabitants": town.inhabitants, "year": 2024, "source": "GeoNames"},
         },
         "profile": _profile(rng, town.country),
-        "evidence": {"kind": "official-letter", "reference": f"Letter of appointment ({ILLUSTRATIVE})"},
+        "evidence": LETTER,
         **more,
     }
     if committed:
