@@ -4,6 +4,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
 
 from infra.local.secrets import Secrets
 
@@ -15,6 +16,9 @@ CACHE_GB: Final = 0.25
 
 OPLOG_MB: Final = 990
 """The smallest oplog that the server accepts: change streams resume from it."""
+
+
+ALREADY_INITIALIZED: Final = 23
 
 
 def database(service: str) -> str:
@@ -38,3 +42,23 @@ def ensure_user(client: MongoClient[dict[str, Any]], service: str, secrets: Secr
     }
     exists = client[name].command("usersInfo", name)["users"]
     client[name].command("updateUser" if exists else "createUser", name, **user)
+
+
+def initiate(client: MongoClient[dict[str, Any]], member: str) -> None:
+    """Makes a new server a replica set of one, whose clients find it at ``member`` (``host:port``); again is no harm.
+
+    ``client`` is an administrator's direct connection.
+    """
+    try:
+        client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": member}]})
+    except OperationFailure as error:
+        if error.code != ALREADY_INITIALIZED:
+            raise
+
+
+def hello(client: MongoClient[dict[str, Any]]) -> dict[str, Any]:
+    """How the server introduces itself; empty while it does not answer."""
+    try:
+        return client.admin.command("hello")
+    except PyMongoError:
+        return {}

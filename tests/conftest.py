@@ -2,11 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from infra.local.errors import LocalError, NotOurs
 from infra.local.ports import Ports
 from infra.local.process import end, running
 from infra.local.stack import LocalStack
@@ -18,10 +19,45 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds ``--stack``."""
     parser.addoption(
         "--stack",
-        choices=["local"],
+        choices=["local", "containers", "external"],
         default="local",
-        help="where Kafka, MongoDB and mail come from: started on this machine (local)",
+        help="where Kafka and MongoDB come from: started on this machine (local), started in containers by Docker"
+        " (containers), or named by MISSION_TEST_... variables (external)",
     )
+
+
+def stack_class(config: pytest.Config) -> type[LocalStack]:
+    """What ``--stack`` chose; imported when it is chosen, for not every machine has what it needs."""
+    match config.getoption("--stack"):
+        case "containers":
+            from infra import containers
+
+            containers.check()
+            return containers.ContainerStack
+        case "external":
+            from infra import external
+
+            external.check()
+            return external.ExternalStack
+        case _:
+            return LocalStack
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Says in one sentence when the chosen stack cannot be had, before anything runs."""
+    try:
+        stack_class(config)
+    except LocalError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """A test that has to end what runs elsewhere is skipped, and says so."""
+    try:
+        return (yield)
+    except NotOurs as error:
+        pytest.skip(str(error))
 
 
 def sweep() -> None:
@@ -40,7 +76,7 @@ def sweep() -> None:
 def stack(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
     """A started stack with the registry's topics, users and access rules; data and ports are of this run alone."""
     sweep()
-    stack = LocalStack(TEST_HOMES / f"run-{os.getpid()}", Ports.free())
+    stack = stack_class(request.config)(TEST_HOMES / f"run-{os.getpid()}", Ports.free())
     try:
         stack.start()
         yield stack

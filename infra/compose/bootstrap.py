@@ -16,14 +16,14 @@ from pymongo.errors import OperationFailure
 from infra.broker import Broker
 from infra.compose import KAFKA, MONGO_PORT, mongo
 from infra.compose.secrets import STORING
-from infra.databases import ADMIN, REPLICA_SET, ensure_user
+from infra.databases import ADMIN, ensure_user, hello, initiate
 from infra.local.errors import LocalError
 from infra.local.secrets import Secrets
 from infra.stack import Stack
 from shared.settings import secrets_dir
 
 PATIENCE_SECONDS: Final = 120
-ALREADY_INITIALIZED, WRONG_PASSWORD = 23, 18
+WRONG_PASSWORD: Final = 18
 
 
 def until(ready: Callable[[], bool], what: str) -> None:
@@ -56,18 +56,16 @@ def prepare_database(service: str, secrets: Secrets) -> None:
         password=secrets.get(host, "password"),
         serverSelectionTimeoutMS=PATIENCE_SECONDS * 1000,
     ) as client:
-        member = {"_id": 0, "host": f"{host}:{MONGO_PORT}"}
         try:
-            client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
+            initiate(client, f"{host}:{MONGO_PORT}")
         except OperationFailure as error:
-            if error.code == WRONG_PASSWORD:
-                raise LocalError(
-                    f"{host} has other passwords than .local/compose/secrets: its data is of a platform whose secrets"
-                    " are gone; `make clean STACK=compose` removes it."
-                ) from error
-            if error.code != ALREADY_INITIALIZED:
+            if error.code != WRONG_PASSWORD:
                 raise
-        until(lambda: bool(client.admin.command("hello")["isWritablePrimary"]), host)
+            raise LocalError(
+                f"{host} has other passwords than .local/compose/secrets: its data is of a platform whose secrets"
+                " are gone; `make clean STACK=compose` removes it."
+            ) from error
+        until(lambda: bool(hello(client).get("isWritablePrimary")), host)
         ensure_user(client, service, secrets)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from infra.databases import ADMIN, CACHE_GB, OPLOG_MB, REPLICA_SET, ensure_user, service_url
+from infra.databases import ADMIN, CACHE_GB, OPLOG_MB, REPLICA_SET, ensure_user, hello, service_url
 from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.ports import Ports, listening
@@ -96,7 +96,7 @@ class Mongo:
         self.daemon.wait_until(lambda: listening(self.port), timeout)
         with self._direct() as client:
             self._initiate(client)
-            self.daemon.wait_until(lambda: bool(_hello(client).get("isWritablePrimary")), timeout)
+            self.daemon.wait_until(lambda: bool(hello(client).get("isWritablePrimary")), timeout)
             self._create_admin(client)
 
     def stop(self) -> None:
@@ -150,10 +150,3 @@ class Mongo:
         except OperationFailure as error:
             if error.code not in (13, 51003):  # Unauthorized: there are users already; the user exists
                 raise
-
-
-def _hello(client: MongoClient[dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return client.admin.command("hello")
-    except PyMongoError:
-        return {}

@@ -129,7 +129,7 @@ class Daemon:
         """
         deadline = time.monotonic() + timeout
         while not ready():
-            if self.process is None:
+            if self.pid is None:
                 raise LocalError(f"{self.name} ended while starting; its log {self.log} ends with:\n{tail(self.log)}")
             if time.monotonic() > deadline:
                 raise LocalError(

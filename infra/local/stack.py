@@ -111,12 +111,12 @@ class LocalStack(Stack):
             raise
 
     def _start_kafka(self) -> None:
-        if self.kafka.daemon.process is None:
+        if self.kafka.daemon.pid is None:
             self.kafka.start()
         self.apply_registry()
 
     def _start_mongo(self) -> None:
-        if self.mongo.daemon.process is None:
+        if self.mongo.daemon.pid is None:
             self.mongo.start()
         self.mongo.ensure_users(SERVICES)
 
@@ -176,7 +176,7 @@ class LocalStack(Stack):
             self.ports.mongo: self.mongo.daemon,
             self.ports.smtp: self.mail,
         }
-        taken = [port for port, daemon in needed.items() if daemon.process is None and not bindable(port)]
+        taken = [port for port, daemon in needed.items() if daemon.pid is None and not bindable(port)]
         if taken:
             raise LocalError(in_use(taken))
 

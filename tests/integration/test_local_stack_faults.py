@@ -32,7 +32,7 @@ def test_what_was_written_is_there_after_the_broker_was_killed(stack: LocalStack
     client = stack.kafka.client("registration")
     write(client, "registration.dead-letters", b"before")
     stack.kafka.kill()
-    assert stack.kafka.daemon.process is None
+    assert stack.kafka.daemon.pid is None
     stack.kafka.start()
     write(client, "registration.dead-letters", b"after")
     values = read(stack.kafka.client("operator"), "registration.dead-letters", "operator.test")
@@ -83,4 +83,4 @@ def test_a_broker_that_ends_at_once_shows_its_last_lines(encrypted: LocalStack, 
     (tmp_path / "kafka" / "formatted").touch()  # claims to be prepared, and is not
     with pytest.raises(LocalError, match=r"(?s)Kafka ended while starting.*meta\.properties"):
         stack.kafka.start()
-    assert stack.kafka.daemon.process is None
+    assert stack.kafka.daemon.pid is None

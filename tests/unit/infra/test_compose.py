@@ -202,3 +202,9 @@ def test_the_broker_is_set_as_the_one_without_containers_and_only_the_first_sign
     }
     assert found["advertised.listeners"] == f"INTERNAL://{KAFKA},PLATFORMS://127.0.0.1:18082"
     assert found["allow.everyone.if.no.acl.found"] == "false"
+
+
+def test_tests_in_containers_run_on_the_same_images() -> None:
+    containers = importlib.import_module("infra.containers")
+    assert containers.KAFKA_IMAGE == CONTAINERS["kafka"]["image"]
+    assert {CONTAINERS[mongo(service)]["image"] for service in STORING} == {containers.MONGO_IMAGE}
