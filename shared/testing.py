@@ -26,7 +26,7 @@ from shared.outbox import Tombstone
 T = TypeVar("T")
 
 
-async def eventually(condition: Callable[[], Awaitable[T]], what: str, timeout: float = 30) -> T:
+async def eventually(condition: Callable[[], Awaitable[T | None]], what: str, timeout: float = 30) -> T:
     """Waits until the condition gives something true, and returns it.
 
     Raises :class:`AssertionError` after the deadline.

@@ -205,7 +205,8 @@ async def test_a_newer_version_stops_its_partition_alone(stack: LocalStack, prod
 async def test_records_with_broken_headers_are_kept(stack: LocalStack, producer: Service, topics: Topics) -> None:
     async with backbone.running(stack, backbone.READER) as reader:
         key = new_id("city")
-        for headers in ([("ce_type", None)], [("ce_id", b"\xff\xfe")], []):
+        broken: list[list[tuple[str, bytes | None]]] = [[("ce_type", None)], [("ce_id", b"\xff\xfe")], []]
+        for headers in broken:
             await send(topics, TOPIC, key.encode(), b"{}", headers)
 
         async def all_kept() -> bool:

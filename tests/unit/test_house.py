@@ -56,7 +56,7 @@ def test_every_endpoint_says_who_may_call_it(service: str) -> None:
     endpoints = [route for route in iter_route_contexts(app.routes) if route.include_in_schema and route.dependant]
     declared = {(path, method) for path, methods in app.openapi()["paths"].items() for method in methods}
     assert len(endpoints) >= len(declared) > 0, "every endpoint that is documented is looked at"
-    silent = [f"{sorted(route.methods)} {route.path}" for route in endpoints if not says_who_may(route.dependant)]
+    silent = [f"{sorted(route.methods or ())} {route.path}" for route in endpoints if not says_who_may(route.dependant)]
     assert not silent, f"add `caller: Annotated[Caller, may(...)]` to {silent}"
 
 

@@ -229,7 +229,7 @@ class Desk:
             call = await self.ok("GET", f"/calls/{call_id}")
             return call if call["state"] == phase else None
 
-        found: JSON = await eventually(there, f"the call is in {phase}")  # type: ignore[arg-type]  # None until then
+        found: JSON = await eventually(there, f"the call is in {phase}")
         return found
 
     async def close(self, call_id: str, phase: str = "review") -> JSON:
@@ -267,7 +267,8 @@ class Desk:
         path = f"/decisions/{decision['id']}"
         await self.ok("POST", f"{path}/proposal", manager)
         await self.ok("POST", f"{path}/approval", self.manager())
-        return await self.ok("POST", f"{path}/publication", manager)
+        published: JSON = await self.ok("POST", f"{path}/publication", manager)
+        return published
 
     async def participation(self, town: Town, state: str = "offered") -> JSON:
         """Waits until the city's latest participation is in this state."""
@@ -276,7 +277,7 @@ class Desk:
             items = (await self.ok("GET", "/participations", town.headers))["items"]
             return items[0] if items and items[0]["state"] == state else None
 
-        found: JSON = await eventually(there, f"a participation is {state}")  # type: ignore[arg-type]  # None until then
+        found: JSON = await eventually(there, f"a participation is {state}")
         return found
 
     async def ok(

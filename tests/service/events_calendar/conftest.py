@@ -92,7 +92,11 @@ class Outsider:
             self._producer = Producer({"message.timeout.ms": 30_000, **self.client})
         sent: list[Any] = []
         self._producer.produce(
-            self.topic, value, key, headers=headers, on_delivery=lambda error, message: sent.append((error, message))
+            self.topic,
+            value,
+            key,
+            headers=list[Any](headers or ()),
+            on_delivery=lambda error, message: sent.append((error, message)),
         )
         self._producer.flush(30)
         error, message = sent[0]

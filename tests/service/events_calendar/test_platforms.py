@@ -61,8 +61,9 @@ async def test_an_event_is_published_changed_cancelled_and_withdrawn(
         return events if len(events) == 4 else None
 
     events = await eventually(all_told, "four facts are on the topic")
-    kinds = [type(envelope.event) for envelope in events]
-    assert kinds == [EventPublished, EventPublished, EventCancelled, EventWithdrawn]
+    kinds: list[Any] = [type(envelope.event) for envelope in events]
+    expected: list[Any] = [EventPublished, EventPublished, EventCancelled, EventWithdrawn]
+    assert kinds == expected
     assert [envelope.event.revision for envelope in events] == [1, 2, 3, 4]
     assert "office@" not in str(events), "the organiser's mail address is in no event"
 

@@ -101,11 +101,11 @@ def test_an_entry_that_goes_or_changes_leaves_nothing_behind() -> None:
     assert len(entries) == 1
 
 
-VALUES = {
+VALUES: dict[str, list[str]] = {
     "kind": ["tool", "course"],
     "audience": ["everyone", "mission-cities", "national"],
     "language": ["en", "pt"],
-    "domain": list(EmissionDomain)[:2],
+    "domain": [str(domain) for domain in EmissionDomain][:2],
     "lever": ["technology"],
     "programme": ["twinning"],
     "country": ["PT", "SE"],

@@ -156,7 +156,13 @@ def test_answers_are_held_against_the_form() -> None:
     good: dict[str, Any] = {"why": "To learn.", "hours": 12, "ready": True, "themes": ["finance", "mobility"]}
     assert wrong_answers(form, good) == []
     assert judged_answers(form, good) == {"hours": 12, "ready": True, "themes": ("finance", "mobility")}
-    bad = {"why": "x" * 101, "hours": True, "ready": "yes", "themes": ["finance", "finance"], "extra": 1}
+    bad: dict[str, Any] = {
+        "why": "x" * 101,
+        "hours": True,
+        "ready": "yes",
+        "themes": ["finance", "finance"],
+        "extra": 1,
+    }
     assert [fault.code for fault in wrong_answers(form, bad)] == [
         "field-unknown",
         "answer-too-long",

@@ -28,8 +28,8 @@ def judged(
     assert (said is None) == bool(notes.problems), "a message is taken or has problems"
     for problem in (*notes.problems, *notes.warnings):
         assert Problem.model_validate_json(problem.model_dump_json()) == problem
-    told = ([(p.code, p.field) for p in found] for found in (notes.problems, notes.warnings))
-    return said, *told
+    problems, warnings = ([(p.code, p.field) for p in found] for found in (notes.problems, notes.warnings))
+    return said, problems, warnings
 
 
 @pytest.mark.parametrize("mode", [binary, structured])
@@ -51,7 +51,7 @@ def test_messages_of_the_cloudevents_library_are_taken(bind: Any) -> None:
 
     event = CloudEvent(attributes() | {"time": NOW, "datacontenttype": "application/json"}, data())
     message = bind(event)
-    headers = [
+    headers: list[tuple[str, bytes | None]] = [
         (name, value if isinstance(value, bytes) else str(value).encode()) for name, value in message.headers.items()
     ]
     value = message.value if isinstance(message.value, bytes) else str(message.value).encode()
