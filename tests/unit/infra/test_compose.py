@@ -206,5 +206,5 @@ def test_the_broker_is_set_as_the_one_without_containers_and_only_the_first_sign
 
 def test_tests_in_containers_run_on_the_same_images() -> None:
     containers = importlib.import_module("infra.containers")
-    assert containers.KAFKA_IMAGE == CONTAINERS["kafka"]["image"]
+    assert CONTAINERS["kafka"]["image"] == containers.KAFKA_IMAGE
     assert {CONTAINERS[mongo(service)]["image"] for service in STORING} == {containers.MONGO_IMAGE}
