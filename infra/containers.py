@@ -151,7 +151,7 @@ class ContainerMongo(Mongo):
             HOST, self.port, directConnection=True, username=ADMIN, password=self._password, connectTimeoutMS=2_000
         ) as client:
             self.daemon.wait_until(lambda: bool(hello(client)), timeout)
-            initiate(client, f"{HOST}:{self.port}")
+            initiate(client, self.address)
             self.daemon.wait_until(lambda: bool(hello(client).get("isWritablePrimary")), timeout)
 
 

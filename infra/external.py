@@ -61,12 +61,17 @@ class ExternalMongo(Mongo):
         """The connection string of the administrator."""
         return os.environ[MONGO]
 
+    @property
+    def address(self) -> str:
+        """Where the servers are, ``host:port``, by comma."""
+        return urlsplit(self.admin_url).netloc.rpartition("@")[2]
+
     def url(self, service: str) -> str:
         """The connection string of a service's own user for its own database."""
-        parts, name = urlsplit(self.admin_url), database(service)
+        name = database(service)
         password = quote(self.secrets.get(service, "mission_mongo_password"))
-        options = "&".join([*filter(lambda each: not each.startswith("authSource="), parts.query.split("&")), ""])
-        return f"mongodb://{name}:{password}@{parts.netloc.rpartition('@')[2]}/{name}?{options}authSource={name}"
+        options = [each for each in urlsplit(self.admin_url).query.split("&") if not each.startswith("authSource=")]
+        return f"mongodb://{name}:{password}@{self.address}/{name}?{'&'.join([*options, f'authSource={name}'])}"
 
     def start(self, timeout: float = 30) -> None:
         """Sees that the server accepts writes, and takes away the databases of an earlier run.

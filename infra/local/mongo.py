@@ -61,15 +61,20 @@ class Mongo:
         self.directory = self.home / "mongo"
         self.daemon = Daemon("MongoDB", [], self.home / "logs" / "mongo.log", self.home / "run" / "mongo.pid")
 
+    @property
+    def address(self) -> str:
+        """Where the server is, ``host:port``."""
+        return f"{HOST}:{self.port}"
+
     def url(self, service: str) -> str:
         """The connection string of a service's own user for its own database."""
-        return service_url(service, self.secrets, f"{HOST}:{self.port}")
+        return service_url(service, self.secrets, self.address)
 
     @property
     def admin_url(self) -> str:
         """The connection string of the administrator."""
         password = quote(self.secrets.get(ADMIN, "mongo_password"))
-        return f"mongodb://{ADMIN}:{password}@{HOST}:{self.port}/?replicaSet={REPLICA_SET}&authSource=admin"
+        return f"mongodb://{ADMIN}:{password}@{self.address}/?replicaSet={REPLICA_SET}&authSource=admin"
 
     def start(self, timeout: float = 60) -> None:
         """Starts the server and waits until it accepts writes; keeps the data of an earlier run.
@@ -119,7 +124,7 @@ class Mongo:
 
     def _initiate(self, client: MongoClient[dict[str, Any]]) -> None:
         """Makes a replica set of the new server. Its one member's address follows the port of this run."""
-        member = f"{HOST}:{self.port}"
+        member = self.address
         try:
             client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": member}]})
         except OperationFailure as error:

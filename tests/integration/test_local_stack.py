@@ -180,7 +180,7 @@ def test_a_service_has_transactions_and_change_streams(mongo: MongoClient[dict[s
 
 def test_mongodb_refuses_who_does_not_sign_in(stack: LocalStack) -> None:
     with (
-        MongoClient[dict[str, Any]](HOST, stack.ports.mongo, directConnection=True) as client,
+        MongoClient[dict[str, Any]](f"mongodb://{stack.mongo.address}", directConnection=True) as client,
         pytest.raises(OperationFailure, match="requires authentication"),
     ):
         client.registration.documents.find_one()
