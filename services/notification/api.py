@@ -126,15 +126,14 @@ async def list_inbox(
     if cursor is not None:
         at, id = service.cursors.decode(scope, cursor)
         after = datetime.fromtimestamp(at / 1000, UTC), id
-    found = await inbox.entries(store, caller.id, languages, unread=unread, topic=topic, after=after, limit=limit)
-    shown, more = found[:limit], len(found) > limit
-    last = shown[-1].message if shown else None
-    following = [round(last.created_at.timestamp() * 1000), last.id] if last and more else None
+    found, following = await inbox.entries(
+        store, caller.id, languages, unread=unread, topic=topic, after=after, limit=limit
+    )
     return InboxPage(
-        items=[_entry(one) for one in shown],
-        next=service.cursors.encode(scope, following) if following else None,
+        items=[_entry(one) for one in found],
+        next=service.cursors.encode(scope, [_ms(following[0]), following[1]]) if following else None,
         unread=await inbox.unread(store, caller.id),
-        hint=None if shown else empty_inbox(await inbox.reader(store, caller.id, languages)),
+        hint=None if found else empty_inbox(await inbox.reader(store, caller.id, languages)),
     )
 
 
@@ -173,13 +172,13 @@ async def stream_inbox(
         )
         while not feed.closing and loop.time() < ends:
             news.clear()
-            found = await inbox.entries_after(store, owner, languages, number)
+            found, reached = await inbox.entries_after(store, owner, languages, number)
             for entry in found:
-                number = entry.message.seq
                 count = await inbox.unread(store, owner)
                 data = StreamedEntry(**_entry(entry).model_dump(), unread=count)
-                yield ServerSentEvent(event="message", data=data, id=str(number))
-            if not found and not feed.closing:
+                yield ServerSentEvent(event="message", data=data, id=str(entry.message.seq))
+            more, number = reached > number, reached
+            if not more and not feed.closing:
                 try:
                     async with asyncio.timeout_at(ends):
                         await news.wait()
@@ -217,6 +216,10 @@ _SHOWN = {
     *("id", "message_class", "topic", "template", "params", "city_id"),
     *("created_at", "expires_at", "caused_by"),
 }
+
+
+def _ms(instant: datetime) -> int:
+    return round(instant.timestamp() * 1000)
 
 
 def _entry(entry: Entry) -> InboxEntry:

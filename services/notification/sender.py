@@ -139,7 +139,9 @@ class Sender:
         parent = propagate.extract({"traceparent": mail.traceparent} if mail.traceparent else {})
         with tracer.start_as_current_span("mail send", parent, kind=trace.SpanKind.CLIENT) as span:
             outcome, reason = letter.outcome, letter.reason
-            if letter.content is not None:
+            if letter.content is None and outcome is None:
+                outcome = await delivery.put_off(store, letter, reason or "")
+            elif letter.content is not None:
                 try:
                     await self._hand_over(letter.address, letter.content.as_bytes(policy=POLICY))
                     outcome = DeliveryState.SENT

@@ -103,11 +103,16 @@ class BookingCopy(Document):
 
 
 class Call(Document):
-    """What texts say of a call: its title, its window, its conditions' sentences by their codes, its hosts."""
+    """What texts say of a call: its title, its window, its conditions' sentences by their codes, its hosts.
+
+    ``touched`` as in :class:`City`.
+    """
 
     title: LocalisedText
     owner: str
     closes: PlannedMoment
+    cancelled: bool = False
+    touched: int = 0
     sentences: dict[str, LocalisedText] = {}
     hosts: dict[str, LocalisedText] = {}
 

@@ -1,7 +1,7 @@
 """The queue of mails: claimed by one sender at a time, and what became of each recorded with its event."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 
 from contracts.notification import Channel, DeliveryState, DeliveryStateChanged
 from services.notification import domain
-from services.notification.mail import compose
+from services.notification.mail import ascii_address, compose
 from services.notification.settings import NotificationSettings
 from services.notification.store import MAILS, MESSAGES, Mail, MailState, Message
 from services.notification.texts import Rendered
@@ -34,7 +34,7 @@ NOBODYS: Final[Row] = {"$set": {"claim": None, "claimed_until": None}}
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail that is ready to be handed over, or what became of it without that."""
+    """A mail that is ready to be handed over, or what became of it without that; with neither it is put off."""
 
     mail: Mail
     created_at: datetime = NEVER
@@ -56,23 +56,25 @@ async def claim(store: Store, token: str) -> list[Mail]:
     return await store.find(MAILS, {"claim": token, "outcome": None}, sort=[("priority", 1), ("due", 1)])
 
 
-async def letters(store: Store, mails: Sequence[Mail], settings: NotificationSettings) -> list[Letter]:
-    """The claimed mails as they go out, addressed and worded by what is known now."""
+async def letters(store: Store, mails: Sequence[Mail], settings: NotificationSettings) -> Iterator[Letter]:
+    """The claimed mails as they go out, addressed and worded by what is known now, each made when it is asked for."""
     messages = {m.id: m for m in await store.find(MESSAGES, {"_id": {"$in": [mail.id for mail in mails]}})}
     known = await contacts(store, sorted({mail.reader for mail in mails}))
     names = await names_in(store, list(messages.values()))
     now = store.clock.now()
-    found = []
-    for mail in mails:
+
+    def letter(mail: Mail) -> Letter:
         message, contact = messages.get(mail.id), known.get(mail.reader)
         if message is None or contact is None or contact.mail_address is None:
-            found.append(Letter(mail, outcome=DeliveryState.SUPPRESSED, reason="erased"))
-        elif domain.expired(mail.expires_at, now):
-            found.append(Letter(mail, outcome=DeliveryState.SUPPRESSED, reason="expired"))
-        else:
-            rendered = word(message, reader_of(contact), names)
-            found.append(_letter(mail, message, rendered, contact.mail_address, contact.name, settings))
-    return found
+            return Letter(mail, outcome=DeliveryState.SUPPRESSED, reason="erased")
+        if domain.expired(mail.expires_at, now):
+            return Letter(mail, outcome=DeliveryState.SUPPRESSED, reason="expired")
+        rendered = word(message, reader_of(contact), names)
+        if rendered is None:
+            return Letter(mail, message.created_at, reason="text-failed")
+        return _letter(mail, message, rendered, contact.mail_address, contact.name, settings)
+
+    return map(letter, mails)
 
 
 def _letter(
@@ -97,7 +99,7 @@ def _letter(
         )
     except ValueError:
         return Letter(mail, outcome=DeliveryState.FAILED, reason="bad-address")
-    return Letter(mail, message.created_at, content["To"].addresses[0].addr_spec, content)
+    return Letter(mail, message.created_at, ascii_address(address), content)
 
 
 async def note(store: Store, mail: Mail, state: DeliveryState, reason: str | None = None, *, tried: bool) -> None:

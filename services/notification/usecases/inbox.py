@@ -38,8 +38,11 @@ async def entries(
     topic: str | None,
     after: tuple[datetime, str] | None,
     limit: int,
-) -> list[Entry]:
-    """The person's entries, the latest first, behind the one with these sort values; one more than ``limit``."""
+) -> tuple[list[Entry], tuple[datetime, str] | None]:
+    """The person's entries, the latest first, behind the one with these sort values.
+
+    The second value is where the next page begins, None on the last one.
+    """
     which: dict[str, Any] = await _own(of, person)
     if unread:
         which["read_at"] = None
@@ -49,7 +52,9 @@ async def entries(
         at, id = after
         which["$or"] = [{"created_at": {"$lt": at}}, {"created_at": at, "_id": {"$lt": id}}]
     found = await of.find(MESSAGES, which, sort=[("created_at", -1), ("_id", -1)], limit=limit + 1)
-    return await _worded(of, person, languages, found)
+    shown = found[:limit]
+    following = (shown[-1].created_at, shown[-1].id) if len(found) > limit else None
+    return await _worded(of, person, languages, shown), following
 
 
 async def unread(of: store.Reader, person: str) -> int:
@@ -64,11 +69,14 @@ async def latest(of: store.Reader, person: str) -> tuple[str, int]:
     return owner, (inbox or Inbox(id=owner)).last
 
 
-async def entries_after(of: Store, owner: str, languages: Sequence[str], number: int) -> list[Entry]:
-    """The entries of an inbox with higher numbers, in order; none is left out and none comes later in between."""
+async def entries_after(of: Store, owner: str, languages: Sequence[str], number: int) -> tuple[list[Entry], int]:
+    """The next entries of an inbox behind a number, in order, and the number that they reach to.
+
+    None is left out and none comes later in between.
+    """
     which = {"reader": owner, "portal": True, "seq": {"$gt": number}}
     found = await of.find(MESSAGES, which, sort=[("seq", 1)], limit=100)
-    return await _worded(of, owner, languages, found)
+    return await _worded(of, owner, languages, found), max((one.seq for one in found), default=number)
 
 
 async def mark_read(of: Store, person: str, id: str, languages: Sequence[str]) -> Entry:
@@ -85,7 +93,10 @@ async def mark_read(of: Store, person: str, id: str, languages: Sequence[str]) -
         return await tx.save(MESSAGES, read, changed)
 
     message = await of.transaction(work)
-    return (await _worded(of, person, languages, [message]))[0]
+    worded = await _worded(of, person, languages, [message])
+    if not worded:
+        raise not_found("message", id)
+    return worded[0]
 
 
 async def delivery_of(of: Store, id: str) -> tuple[Message, Mail | None]:
@@ -100,4 +111,5 @@ async def _own(of: store.Reader, person: str) -> dict[str, Any]:
 async def _worded(of: Store, person: str, languages: Sequence[str], messages: Sequence[Message]) -> list[Entry]:
     names = await names_in(of, messages)
     whose = await reader(of, person, languages)
-    return [Entry(message, word(message, whose, names)) for message in messages]
+    worded = ((message, word(message, whose, names)) for message in messages)
+    return [Entry(message, rendered) for message, rendered in worded if rendered is not None]

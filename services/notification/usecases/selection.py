@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pymongo import UpdateOne
+
 from contracts.cohort_selection import (
     ApplicationDecided,
     ApplicationRefused,
@@ -72,13 +74,23 @@ async def change_phase(tx: Transaction, event: CallPhaseChanged, envelope: Envel
     if event.current not in {CallPhase.APPLICATION, CallPhase.CANCELLED}:
         return
     call = await known_call(tx, event.call_id)
-    facts = {"call": call_facts(call)}
     if event.current == CallPhase.APPLICATION:
-        _broadcast(tx, envelope, "call-opened", event.call_id, facts)
+        _broadcast(tx, envelope, "call-opened", event.call_id, {"call": call_facts(call)})
     else:
-        path = _path(event.call_id)
-        notice = Notice("application-call-cancelled", {"call_id": event.call_id}, facts, action_path=path)
-        await tell(tx, envelope.attributes.id, Told(notice, await _applicants(tx, event.call_id)))
+        told = Told(_cancellation(event.call_id, call), await _applicants(tx, event.call_id))
+        await tell(tx, envelope.attributes.id, told)
+        touch = {"$set": {"cancelled": True}, "$inc": {"touched": 1}}
+        tx.defer(CALLS, UpdateOne({"_id": event.call_id}, touch))
+
+
+def _cancellation(call_id: str, call: Call) -> Notice:
+    return Notice(
+        "application-call-cancelled",
+        {"call_id": call_id},
+        {"call": call_facts(call)},
+        action_path=_path(call_id),
+        key=f"{call_id}/cancelled",
+    )
 
 
 def _path(call_id: str) -> str:
@@ -132,7 +144,13 @@ async def receive(tx: Transaction, event: ApplicationSubmitted, envelope: Envelo
         "digest": event.digest,
     }
     people = list(dict.fromkeys((event.submitted_by, *event.representatives)))
+    call = await known_call(tx, event.call_id)
     await _tell_of_application(tx, envelope, "application-received", event, facts, people)
+    if call.cancelled:
+        people_told = [*people, *await members(tx, event.city_id)]
+        await tell(tx, envelope.attributes.id, Told(_cancellation(event.call_id, call), people_told))
+    # Collides with the cancellation that is telling everybody who applied at this moment.
+    tx.defer(CALLS, UpdateOne({"_id": event.call_id}, {"$inc": {"touched": 1}}))
     fields = {"call_id": event.call_id, "city_id": event.city_id, "people": people, "live": True}
     tx.project(APPLICATIONS, event.application_id, fields)
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from services.notification.store import Contact, Message
 from services.notification.texts import Reader, Rendered, render
 from services.notification.usecases.telling import contacts
 from shared import store
+
+log = structlog.get_logger()
 
 NAMED = ("inviter", "person")
 """Facts that are people's ids."""
@@ -25,6 +29,11 @@ def reader_of(contact: Contact | None, languages: Sequence[str] = ()) -> Reader:
     return Reader.of([*languages, contact.locale], contact.time_zone, contact.name)
 
 
-def word(message: Message, reader: Reader, names: Mapping[str, str]) -> Rendered:
-    """The message's text, as of when it was made."""
-    return render(message.template, message.facts, reader, names=names, now=message.created_at)
+def word(message: Message, reader: Reader, names: Mapping[str, str]) -> Rendered | None:
+    """The message's text, as of when it was made; None, with an alert, when template and facts do not fit."""
+    try:
+        return render(message.template, message.facts, reader, names=names, now=message.created_at)
+    except Exception:
+        # One message must not take all others of its reader, or of its batch, with it.
+        log.exception("text-failed", message=message.id, template=message.template)
+        return None

@@ -164,7 +164,9 @@ async def test_a_merged_person_has_one_inbox(
     old, new, newest = new_id("prs"), new_id("prs"), new_id("prs")
     await topics.publish(*(world.person(who, f"{who}@example.com") for who in (old, new, newest)))
     await topics.publish(grant(old), grant(new))
-    await filled(notification, tokens.bearer(old), 1)
+    for who in (old, new):
+        await filled(notification, tokens.bearer(who), 1)
+        await mails.one(f"{who}@example.com")
     # In the wrong order: the second merge is known first.
     await topics.publish(registration.PersonMerged(person_id=new, into_person_id=newest))
     await topics.publish(registration.PersonMerged(person_id=old, into_person_id=new))

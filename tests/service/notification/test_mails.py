@@ -288,8 +288,10 @@ async def test_a_city_applies_is_refused_selected_and_offered_a_place(
         world.person(manager, address(manager)),
         world.approved(town, colleague),
         world.approved(town, officer),
-        world.call(call, manager),
     )
+    await mails.one(address(officer))
+    await mails.one(address(colleague))
+    await topics.publish(world.call(call, manager))
     found = {mail["Subject"]: plain(mail) for mail in await mails.to(address(officer), 4)}
     refused = found["Nicht angenommen: Bewerbung von Vila Ilustrativa, Twinning, Kohorte 6"]
     for reason in ("Die Stadt ist bis 2050 klimaneutral.", "nach Ablauf der Frist", "Grund: brand new."):
