@@ -79,16 +79,17 @@ class Door:
         params: Mapping[str, str | int] | None = None,
         language: str = "en",
         headers: Mapping[str, str] | None = None,
+        once: bool = True,
     ) -> Any:
         """Sends a request and returns the JSON of its answer, or its text when it is of another type.
 
-        Every changing request has an ``Idempotency-Key``, so it may be repeated. Where the platform asks to come again
-        (429, 503, ``not-yet-known``) this does, as a well-mannered client. Raises :class:`Refused` for a problem.
+        A changing request has an ``Idempotency-Key`` (``once``), so it may be repeated. Where the platform asks to come
+        again (429, 503, ``not-yet-known``) this does, as a well-mannered client. Raises :class:`Refused` for a problem.
         """
         sent = {"Accept-Language": language, "Accept": "application/json", **(headers or {})}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
-        if method in CREATING:
+        if method in CREATING and once:
             sent.setdefault("Idempotency-Key", uuid.uuid4().hex)
         url = path if path.startswith("http") else f"{self.url}/api/v1{path}"
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -120,12 +121,18 @@ class Door:
             raise Untrue(f"{method} {url} got no answer: {error or type(error).__name__}.") from error
 
     async def pages(
-        self, path: str, *, token: str | None = None, params: Mapping[str, str | int] | None = None, limit: int = 200
+        self,
+        path: str,
+        *,
+        token: str | None = None,
+        params: Mapping[str, str | int] | None = None,
+        language: str = "en",
+        limit: int = 200,
     ) -> AsyncIterator[Any]:
         """Every item of a paged list."""
         asked: dict[str, str | int] = {"limit": limit, **(params or {})}
         while True:
-            page = await self.ask("GET", path, token=token, params=asked)
+            page = await self.ask("GET", path, token=token, params=asked, language=language)
             for item in page["items"]:
                 yield item
             if not page.get("next"):

@@ -47,6 +47,9 @@ class Ground(Protocol):
     def topics(self) -> dict[str, int]:
         """How many records lie on each topic."""
 
+    def lag(self) -> dict[str, int]:
+        """How many records each service has not taken yet."""
+
     def letters(self) -> list[Letter]:
         """Every dead letter."""
 
@@ -83,6 +86,10 @@ class Local:
     def topics(self) -> dict[str, int]:
         """How many records lie on each topic, those of the broker itself left out."""
         return counted(AdminClient(self._stack.kafka.client(OPERATOR)))
+
+    def lag(self) -> dict[str, int]:
+        """As ``mission status`` shows it."""
+        return status.lag(self._stack)
 
     def letters(self) -> list[Letter]:
         """As ``mission dead-letters list``, replayed ones included."""

@@ -37,6 +37,12 @@ class Person:
         """The access token, None before signing in."""
         return self._access
 
+    async def fresh(self) -> str:
+        """An access token that will live for its whole time from now on."""
+        await self.refresh()
+        assert self._access is not None
+        return self._access
+
     async def sign_up(self, password: str | None = None) -> None:
         """Opens an account; the address is verified by the link out of the delivered mail."""
         body = {

@@ -28,6 +28,7 @@ class City:
     officer: Person | None = None
     committed: bool = True
     twin: bool = False
+    neutral_by: int = 0
 
     @classmethod
     def of(cls, shown: Mapping[str, Any], *, officer: Person | None = None, inhabitants: int = 0) -> Self:
@@ -45,7 +46,13 @@ class City:
 
 @dataclass
 class Story:
-    """What has happened so far. ``authorities`` are the mission-minded cities, the first is the one of onboarding."""
+    """What has happened so far.
+
+    ``authorities`` are the mission-minded cities, the first is the one of onboarding, and ``orientation`` the session
+    that it booked as a guest. ``malformed`` are topic and offset of each message that was meant to be rejected,
+    ``call`` is the Twinning call, ``applications`` those that were taken, ``refusals`` how many were not; ``login`` is
+    a mail address and its password.
+    """
 
     ground: Ground
     door: Door
@@ -53,6 +60,11 @@ class Story:
     people: dict[str, Person] = field(default_factory=dict)
     mission_cities: list[City] = field(default_factory=list)
     authorities: list[City] = field(default_factory=list)
+    malformed: set[tuple[str, int]] = field(default_factory=set)
+    orientation: str = ""
+    call: str = ""
+    applications: set[str] = field(default_factory=set)
+    refusals: int = 0
     seasons: dict[str, Season] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from mission.demo.cities import ILLUSTRATIVE
 from mission.demo.door import Refused
 from mission.demo.errors import Untrue, must
 from mission.demo.progress import Step
+from mission.demo.steps import team
 from mission.demo.steps.delegates import Delegates
 from mission.demo.story import City, Story
 
@@ -36,8 +37,17 @@ async def tell(story: Story, step: Step, call: dict[str, Any], people: Delegates
     taken = {receipt["id"]: city for receipt, city in zip(receipts, cities, strict=True) if receipt}
     again = next(iter(taken.values()))
     await must_be_refused(again, call, {"already-applied"})
-    for receipt in receipts:
-        must(receipt is None or bool(receipt["digest"]), "An application has no digest on its receipt.")
+    story.call = call["id"]
+    story.applications |= taken.keys()
+    # Besides: the Mission City, the second application, and the one that comes too late.
+    story.refusals = len(cities) - len(taken) + 3
+    manager = story.people[team.MANAGER]
+    listed = {each["id"] async for each in story.door.pages(f"/calls/{call['id']}/applications", token=manager.token)}
+    story.claim(
+        listed == taken.keys() and all(receipt is None or receipt["digest"] for receipt in receipts),
+        "Every application that was accepted is there, and no other",
+        f"{len(taken)} accepted, {len(listed)} there",
+    )
     refused = len(cities) - len(taken)
     step.say(
         f"{len(cities)} cities applied through the gateway, {len(taken)} were taken; {refused}, a Mission City and a"

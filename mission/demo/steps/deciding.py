@@ -106,7 +106,8 @@ async def _rank(
     lists = {}
     for (cities, _), host in list(zip(people.hosts, call["rules"]["hosts"], strict=True))[:-2]:
         officer, path = cities[0].speaker, f"/calls/{call['id']}/hosts/{host['host_id']}"
-        candidates = [each["application_id"] for each in await officer.get(f"{path}/candidates")]
+        pages = story.door.pages(f"{path}/candidates", token=officer.token)
+        candidates = [each["application_id"] async for each in pages]
         candidates.sort(key=lambda id: (applied[id].country, applied[id].name))
         rng = story.draw("host list", cities[0].name)
         order = rng.sample(candidates, len(candidates) * 9 // 10)

@@ -78,7 +78,13 @@ async def tell(story: Story, step: Step) -> None:
 
         reports = await asyncio.gather(*map(publish, platforms))
     for report in reports:
-        judge(story.seasons[report["platform"]], report)
+        drawn = story.seasons[report["platform"]]
+        judge(drawn, report)
+        story.malformed |= {
+            (f"national-platforms.{drawn.platform.id}.events", report["offsets"][str(number)])
+            for number, sent in enumerate(drawn.sent)
+            if sent.answer is Answer.REJECTED
+        }
     _summarise(story, step, reports)
 
 

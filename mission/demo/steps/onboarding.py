@@ -27,6 +27,7 @@ async def tell(story: Story, step: Step) -> None:
     step.plan(STEPS)
     await _expect(story, None, "book-orientation")
     first, _ = await sessions.orientation(story)
+    story.orientation = first
     officer = Person(
         story.door,
         story.mails,

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from mission.demo import cities
-from mission.demo.cities import ILLUSTRATIVE, ListedCity, Town, listed, slug
+from mission.demo.cities import ILLUSTRATIVE, ListedCity, Town, listed
 from mission.demo.door import until
 from mission.demo.errors import Untrue, must
 from mission.demo.people import Person
@@ -75,10 +75,10 @@ async def tell(story: Story, step: Step) -> None:
     public = [city async for city in story.door.pages("/cities")]
     expected = len(entries) + AUTHORITIES + 1
     must(len(public) == expected, f"{len(public)} cities are public instead of {expected}.")
-    sizes = Counter(_band(city.inhabitants) for city in story.authorities)
+    sizes = Counter(_band(city.inhabitants) for city in sorted(story.authorities, key=lambda city: city.inhabitants))
     step.say(
         f"{AUTHORITIES} authorities of {len({city.country for city in story.authorities})} countries registered and"
-        f" signed in by mailed link; {', '.join(f'{count} {band}' for band, count in sorted(sizes.items()))}"
+        f" signed in by mailed link; inhabitants: {', '.join(f'{count} {band}' for band, count in sizes.items())}"
     )
     story.figures.setdefault("services", {})["registration"] = {
         "cities": len(public),
@@ -88,7 +88,7 @@ async def tell(story: Story, step: Step) -> None:
 
 
 def _band(inhabitants: int) -> str:
-    return next(f"below {high:,}" for low, high in cities.SIZES if inhabitants < high)
+    return next(f"from {low:,}" for low, high in cities.SIZES if inhabitants < high)
 
 
 async def places(story: Story, name: str, country: str) -> list[dict[str, Any]]:
@@ -110,7 +110,6 @@ async def _register(story: Story, step: Step, entry: ListedCity) -> City:
         "origin": "official-list",
         "statuses": [status],
         "profile": _profile(story.draw("profile", entry.name), entry.country),
-        "mailbox": {"mail_address": f"climate-office.{slug(entry.name)}@mission-city.example"},
     }
     city = await agent.post("/helpdesk/cities", body)
     step.done()
