@@ -147,7 +147,15 @@ def test_an_impossible_scale_is_refused(text: str) -> None:
 def test_an_interrupted_start_leaves_nothing_behind(place: dict[str, str], tmp_path: Path) -> None:
     elsewhere = {**place, "MISSION_HOME": str(tmp_path), "MISSION_PORT_BASE": str(Ports.free().base)}
     command = [*MISSION, "up", "--no-services"]
-    with subprocess.Popen(command, env=elsewhere, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as starting:
+    with subprocess.Popen(
+        command,
+        env=elsewhere,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # A run in a shell's background has inherited that Ctrl-C is ignored; somebody at a terminal has not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as starting:
         eventually(lambda: {"supervisor", "kafka"} <= pids(elsewhere).keys(), "Kafka is starting")
         starting.send_signal(signal.SIGINT)
         assert starting.wait(120) == 130
