@@ -220,10 +220,11 @@ class Service:
             if self.relay is not None and self.relay.stuck_since is not None:
                 found.append("kafka")
         found += [f"{each.group}: {each.outage}" for each in self.consumers if each.outage]
-        found += [
-            f"{p.topic}/{p.partition} stopped: {why}" for each in self.consumers for p, why in each.stopped.items()
-        ]
         return found
+
+    def alerts(self) -> list[str]:
+        """What an operator must look at although this process does its work: partitions that wait for a release."""
+        return [f"{p.topic}/{p.partition} stopped: {why}" for each in self.consumers for p, why in each.stopped.items()]
 
 
 def of(request: Request) -> Service:
@@ -308,7 +309,8 @@ def _operations() -> APIRouter:
     @router.get("/health/ready")
     async def ready(service: ServiceDep) -> JSONResponse:
         missing = await service.missing()
-        return JSONResponse({"status": "waiting" if missing else "ready", "missing": missing}, 503 if missing else 200)
+        status = {"status": "waiting" if missing else "ready", "missing": missing, "alerts": service.alerts()}
+        return JSONResponse(status, 503 if missing else 200)
 
     @router.get("/metrics")
     async def metrics() -> Response:
