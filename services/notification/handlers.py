@@ -68,106 +68,127 @@ inbox = Inbox("notification")
 
 @inbox.on(PersonRecorded, GuestRecorded)
 async def on_contact(tx: Transaction, event: PersonRecorded | GuestRecorded, _: Envelope) -> None:
+    """A person or guest is reached in this way."""
     await contacts.record_contact(tx, event)
 
 
 @inbox.on(MailboxRecorded)
 async def on_mailbox(tx: Transaction, event: MailboxRecorded, _: Envelope) -> None:
+    """A city's people share this mailbox."""
     await contacts.record_mailbox(tx, event)
 
 
 @inbox.on_tombstone(PersonRecorded, GuestRecorded, MailboxRecorded)
 async def on_contact_erased(tx: Transaction, _: None, envelope: Envelope) -> None:
+    """How somebody, or a city, was reached is to be forgotten."""
     await contacts.forget_contact(tx, envelope.attributes.subject)
 
 
 @inbox.on(AccountOpened)
 async def on_account(tx: Transaction, event: AccountOpened, envelope: Envelope) -> None:
+    """Somebody has an account."""
     await contacts.welcome(tx, event, envelope)
 
 
 @inbox.on(GuestLinked)
 async def on_guest_linked(tx: Transaction, event: GuestLinked, _: Envelope) -> None:
+    """A guest turned out to be a person."""
     await contacts.link_guest(tx, event)
 
 
 @inbox.on(PersonMerged)
 async def on_person_merged(tx: Transaction, event: PersonMerged, _: Envelope) -> None:
+    """A person turned out to be another one."""
     await contacts.merge_person(tx, event)
 
 
 @inbox.on(PersonErased)
 async def on_person_erased(tx: Transaction, event: PersonErased, _: Envelope) -> None:
+    """A person's data is erased."""
     await contacts.erase_person(tx, event)
 
 
 @inbox.on(LinkIssued)
 async def on_link(tx: Transaction, event: LinkIssued, envelope: Envelope) -> None:
+    """A one-time link is to be mailed."""
     await links.mail_link(tx, event, envelope)
 
 
 @inbox.on(CityRegistered, CityProfileChanged)
 async def on_city(tx: Transaction, event: CityRegistered | CityProfileChanged, _: Envelope) -> None:
+    """A city is called so."""
     await cities.record_city(tx, event)
 
 
 @inbox.on(CityPublished)
 async def on_city_published(tx: Transaction, event: CityPublished, _: Envelope) -> None:
+    """A city is public."""
     await cities.publish_city(tx, event)
 
 
 @inbox.on(CityMerged)
 async def on_city_merged(tx: Transaction, event: CityMerged, _: Envelope) -> None:
+    """A city turned out to be another one."""
     await cities.merge_city(tx, event)
 
 
 @inbox.on(OnboardingStepCompleted)
 async def on_step(tx: Transaction, event: OnboardingStepCompleted, envelope: Envelope) -> None:
+    """A city completed a step of its onboarding."""
     await cities.complete_step(tx, event, envelope)
 
 
 @inbox.on(MembershipInvited)
 async def on_invitation(tx: Transaction, event: MembershipInvited, envelope: Envelope) -> None:
+    """Somebody is invited to speak for a city."""
     await cities.invite(tx, event, envelope)
 
 
 @inbox.on(MembershipRequested, MembershipApproved, MembershipRefused, MembershipSuspended, MembershipEnded)
 async def on_membership(tx: Transaction, event: cities.MembershipChange, envelope: Envelope) -> None:
+    """Somebody's membership of a city is another than before."""
     await cities.change_membership(tx, event, envelope)
 
 
 @inbox.on(GrantGiven)
 async def on_grant(tx: Transaction, event: GrantGiven, envelope: Envelope) -> None:
+    """Somebody holds a role."""
     await cities.give_grant(tx, event, envelope)
 
 
 @inbox.on(GrantRevoked)
 async def on_grant_revoked(tx: Transaction, event: GrantRevoked, envelope: Envelope) -> None:
+    """Somebody holds a role no longer."""
     await cities.revoke_grant(tx, event, envelope)
 
 
 @inbox.on(TaskOpened)
 async def on_task(tx: Transaction, event: TaskOpened, envelope: Envelope) -> None:
+    """A city has something to do."""
     await cities.open_task(tx, event, envelope)
 
 
 @inbox.on(TaskClosed)
 async def on_task_closed(tx: Transaction, event: TaskClosed, _: Envelope) -> None:
+    """A city has it done, or need not do it any more."""
     await cities.close_task(tx, event)
 
 
 @inbox.on(SessionScheduled)
 async def on_session(tx: Transaction, event: SessionScheduled, _: Envelope) -> None:
+    """A session can be booked."""
     await sessions.schedule_session(tx, event)
 
 
 @inbox.on(SessionChanged)
 async def on_session_changed(tx: Transaction, event: SessionChanged, envelope: Envelope) -> None:
+    """A session is another than before."""
     await sessions.change_session(tx, event, envelope)
 
 
 @inbox.on(SessionCancelled)
 async def on_session_cancelled(tx: Transaction, event: SessionCancelled, envelope: Envelope) -> None:
+    """A session will not take place."""
     await sessions.cancel_session(tx, event, envelope)
 
 
@@ -181,51 +202,61 @@ async def on_session_cancelled(tx: Transaction, event: SessionCancelled, envelop
     BookingMissed,
 )
 async def on_booking(tx: Transaction, event: BookingFact, envelope: Envelope) -> None:
+    """A booking is another than before."""
     await sessions.book(tx, event, envelope)
 
 
 @inbox.on(BookingReassigned)
 async def on_booking_reassigned(tx: Transaction, event: BookingReassigned, envelope: Envelope) -> None:
+    """A booking is another holder's."""
     await sessions.reassign_booking(tx, event, envelope)
 
 
 @inbox.on(CallPublished)
 async def on_call(tx: Transaction, event: CallPublished, envelope: Envelope) -> None:
+    """A call is public."""
     await selection.publish_call(tx, event, envelope)
 
 
 @inbox.on(CallAmended)
 async def on_call_amended(tx: Transaction, event: CallAmended, envelope: Envelope) -> None:
+    """A call's rules are others than before."""
     await selection.amend_call(tx, event, envelope)
 
 
 @inbox.on(CallPhaseChanged)
 async def on_call_phase(tx: Transaction, event: CallPhaseChanged, envelope: Envelope) -> None:
+    """A call went on to another phase."""
     await selection.change_phase(tx, event, envelope)
 
 
 @inbox.on(ApplicationSubmitted)
 async def on_application(tx: Transaction, event: ApplicationSubmitted, envelope: Envelope) -> None:
+    """A city applied."""
     await selection.receive(tx, event, envelope)
 
 
 @inbox.on(ApplicationRefused)
 async def on_application_refused(tx: Transaction, event: ApplicationRefused, envelope: Envelope) -> None:
+    """An application was not taken."""
     await selection.refuse(tx, event, envelope)
 
 
 @inbox.on(ApplicationWithdrawn)
 async def on_application_withdrawn(tx: Transaction, event: ApplicationWithdrawn, envelope: Envelope) -> None:
+    """An application was taken back."""
     await selection.withdraw(tx, event, envelope)
 
 
 @inbox.on(ApplicationDecided)
 async def on_application_decided(tx: Transaction, event: ApplicationDecided, envelope: Envelope) -> None:
+    """An application has its result."""
     await selection.decide(tx, event, envelope)
 
 
 @inbox.on(DecisionPublished)
 async def on_decision(tx: Transaction, event: DecisionPublished, envelope: Envelope) -> None:
+    """A call's result is public."""
     await selection.publish_decision(tx, event, envelope)
 
 
@@ -238,9 +269,11 @@ async def on_decision(tx: Transaction, event: DecisionPublished, envelope: Envel
     ParticipationCompleted,
 )
 async def on_participation(tx: Transaction, event: ParticipationFact, envelope: Envelope) -> None:
+    """A participation is another than before."""
     await participations.change_participation(tx, event, envelope)
 
 
 @inbox.on(PlaceGranted, PlaceReleased)
 async def on_places(tx: Transaction, event: PlaceGranted | PlaceReleased, envelope: Envelope) -> None:
+    """A city may book places, or no longer."""
     await participations.change_places(tx, event, envelope)
