@@ -2,24 +2,19 @@
 
 import asyncio
 import signal
-import ssl
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from bson import encode
 
 from contracts import registration
 from contracts.notification import Channel, DeliveryState, DeliveryStateChanged, MessageCreated
 from infra.local.ports import bindable
 from infra.local.stack import LocalStack
-from infra.local.tls import certificates
 from services.notification.main import create_app
 from services.notification.settings import NotificationSettings
 from shared.ids import new_id
@@ -115,29 +110,6 @@ async def test_a_mailbox_that_does_not_exist_is_noted_and_one_that_is_full_tried
             assert waiting["next_attempt_at"] is not None
             ends = await outcomes(topics, gone, later, fine)
             assert ends == {gone: [("bounced", "no-such-user")], later: [], fine: [("sent", None)]}
-
-
-@pytest.mark.parametrize("how", ["tls", "starttls"])
-async def test_mail_goes_out_encrypted_and_with_a_login_where_that_is_set(
-    serve: Serve, topics: Topics, tmp_path: Path, how: str
-) -> None:
-    authority, certificate = certificates(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    encrypted = {"tls": {"ssl_context": context}, "starttls": {"tls_context": context, "require_starttls": True}}[how]
-
-    def may_log_in(
-        server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: LoginPassword
-    ) -> AuthResult:
-        return AuthResult(success=(login.login, login.password) == (b"platform", b"a password"), handled=False)
-
-    ana, port, server = new_id("prs"), free_port(), OwnServer()
-    login = {"authenticator": may_log_in, "auth_required": True, "auth_require_tls": how == "starttls"}
-    settings = {"smtp_tls": how, "smtp_username": "platform", "smtp_password": "a password"}
-    with server.listening(port, **encrypted, **login):
-        async with serve(smtp_port=port, smtp_ca_file=authority, **settings):
-            await topics.publish(world.person(ana, f"{ana}@example.com"), grant(ana))
-            await eventually(lambda: _has(server, f"{ana}@example.com", 1), "the mail is accepted")
 
 
 async def test_facts_that_come_again_and_instances_that_share_the_work_double_nothing(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from email import message_from_binary_file, message_from_bytes, policy
+from email import message_from_binary_file, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,8 @@ class OwnServer:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        from email import message_from_bytes
+
         assert isinstance(envelope.content, bytes)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
@@ -177,9 +179,9 @@ class OwnServer:
         return [mail for mail in self.accepted if mail["To"].addresses[0].addr_spec == address]
 
     @contextmanager
-    def listening(self, port: int, **options: Any) -> Iterator[None]:
+    def listening(self, port: int) -> Iterator[None]:
         """Takes mail while the block runs."""
-        controller = Controller(self, hostname="127.0.0.1", port=port, **options)
+        controller = Controller(self, hostname="127.0.0.1", port=port)
         controller.start()
         try:
             yield
