@@ -153,11 +153,14 @@ class Topics:
 
     async def read(self, topic: str, *, subject: str | None = None) -> list[Envelope]:
         """Everything that is on a topic of events now, or what is there of one aggregate, in order per aggregate."""
+        records = await self.read_raw(topic)
+        if subject is not None:
+            # By the key, which is the subject: what others wrote to the topic may not be readable at all.
+            records = [record for record in records if record.key == subject.encode()]
         return [
             Envelope(attributes, decode(attributes.type, record.value) if record.value is not None else None)
-            for record in await self.read_raw(topic)
+            for record in records
             for attributes in [Attributes.from_headers(record.headers)]
-            if subject in (None, attributes.subject)
         ]
 
     async def read_raw(self, topic: str) -> list[Any]:

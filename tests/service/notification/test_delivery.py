@@ -205,7 +205,7 @@ async def test_who_is_erased_is_written_to_no_more_and_leaves_no_trace(
                 raw = encode(row)
                 for secret in (address, "Zacharias", "secret-path-of-the-erased"):
                     assert secret.encode() not in raw, f"{secret} in {name}"
-        assert await service.store.db["parked"].count_documents({}) == 0
+        assert await service.store.db["parked"].count_documents({"waiting_for": gone}) == 0
     assert server.to(address) == []
 
 
