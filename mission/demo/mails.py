@@ -102,7 +102,8 @@ def parsed(content: bytes) -> Mail:
     return Mail(
         id=str(message["Message-ID"] or ""),
         to=str(message["X-RcptTo"] or message["To"]),
-        subject=str(message["Subject"]),
+        # A long subject is folded before its first word; the blank that marks the fold is no part of it.
+        subject=str(message["Subject"]).strip(),
         text=body.get_content() if body else "",
         language=str(message["Content-Language"]) if message["Content-Language"] else None,
     )
