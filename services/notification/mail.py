@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import policy
 from email.errors import HeaderParseError
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
@@ -18,7 +19,24 @@ from markupsafe import Markup, escape
 from contracts.notification import MessageClass
 from services.notification.texts import Rendered
 
-POLICY: Final = policy.SMTP.clone(cte_type="7bit")
+
+class _Policy(policy.EmailPolicy):
+    """Folds a subject so that it is read as it was written.
+
+    The library's own folding loses or doubles blanks around encoded words (CPython issue 92081).
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name != "Subject":
+            return super().fold_binary(name, value)
+        text = str(value)
+        # In encoded words (RFC 2047) where it is not ASCII, or could be misread as such words.
+        charset = "us-ascii" if text.isascii() and "=?" not in text else "utf-8"
+        folded = Header(text, charset, header_name=name).encode(linesep=self.linesep)
+        return f"{name}: {folded}{self.linesep}".encode("ascii")
+
+
+POLICY: Final = _Policy(linesep="\r\n", cte_type="7bit")
 """CRLF, lines and headers folded as RFC 5322 asks, and no byte that an old server could not carry."""
 
 ADDRESS: Final = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:)]")

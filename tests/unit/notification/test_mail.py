@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.notification import MessageClass
 from services.notification.domain import LANGUAGES
@@ -56,6 +58,23 @@ def test_headers_tell_what_it_is() -> None:
     assert read["Content-Language"] == "en"
     assert read["List-Unsubscribe"] is None
     assert mail()["Message-ID"] == read["Message-ID"], "a repeat is the same mail"
+
+
+@given(st.lists(st.text("aéß京=?_ ", min_size=1, max_size=14), min_size=1, max_size=30).map(" ".join))
+def test_a_subject_is_read_as_it_was_written_and_folded_for_every_server(subject: str) -> None:
+    subject = subject.strip() or "-"
+    raw = compose(
+        rendered(subject=subject),
+        message_id="msg_1",
+        message_class=MessageClass.TRANSACTIONAL,
+        created_at=AT,
+        sender="no-reply@example.org",
+        address="ana@example.com",
+        name="Ana",
+        url=None,
+    ).as_bytes(policy=POLICY)
+    assert message_from_bytes(raw, policy=policy.default)["Subject"] == subject
+    assert max(len(line) for line in raw.split(b"\r\n\r\n")[0].split(b"\r\n")) <= 78
 
 
 def test_only_a_newsletter_can_be_unsubscribed() -> None:
