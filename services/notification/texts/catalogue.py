@@ -59,6 +59,7 @@ class Catalogue:
             "where": _where,
             "join": _join,
             "word": self._word,
+            "scope": self._scope,
             "sentence": self._sentence,
             "name": _name,
             "number": _number,
@@ -87,6 +88,18 @@ class Catalogue:
     def _word(self, context: Context, code: str, vocabulary: str) -> str:
         words = self.data["words"][vocabulary]
         return self.fill(words[code if code in words else "_"], {"code": _readable(code)})
+
+    @pass_context
+    def _scope(self, context: Context, kind: str, of: str | None) -> str:
+        """What a role holds for, with its name where it has one that people know."""
+        match kind:
+            case "country":
+                name = territory(of, context["reader"])
+            case "programme" if of:
+                name = self._word(context, of, "programme")
+            case _:
+                name = of
+        return self._word(context, kind, "scope") + (f": {name}" if name else "")
 
     @pass_context
     def _sentence(self, context: Context, reason: Mapping[str, Any]) -> str:

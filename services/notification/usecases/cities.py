@@ -11,6 +11,7 @@ from contracts.registration import (
     CityRegistered,
     GrantGiven,
     GrantRevoked,
+    GrantScope,
     MembershipApproved,
     MembershipEnded,
     MembershipInvited,
@@ -160,9 +161,19 @@ async def revoke_grant(tx: Transaction, event: GrantRevoked, envelope: Envelope)
 
 
 async def _tell_of_grant(tx: Transaction, template: str, event: GrantGiven | GrantRevoked, envelope: Envelope) -> None:
-    facts = {"role": event.role, "scope": event.scope.kind}
-    notice = Notice(template, {"grant_id": event.grant_id} | facts, facts, action_path="/account")
+    scope = event.scope
+    params = {"role": event.role, "scope": scope.kind}
+    facts = params | {"of": await _known_as(tx, scope)}
+    notice = Notice(template, {"grant_id": event.grant_id} | params, facts, action_path="/account")
     await tell(tx, envelope.attributes.id, Told(notice, [event.person_id]))
+
+
+async def _known_as(tx: Transaction, scope: GrantScope) -> str | None:
+    """The name or code that people know a scope by, None where there is none (a call's id tells nobody anything)."""
+    if scope.kind == "city" and scope.id is not None:
+        town = await tx.get(CITIES, scope.id)
+        return town.name if town else None
+    return scope.id if scope.kind in ("country", "programme", "platform") else None
 
 
 async def complete_step(tx: Transaction, event: OnboardingStepCompleted, envelope: Envelope) -> None:

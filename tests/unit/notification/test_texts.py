@@ -83,8 +83,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "membership-refused": CITY | REASON,
     "membership-suspended": CITY | REASON,
     "membership-ended": CITY | REASON,
-    "grant-given": {"role": "helpdesk", "scope": "country"},
-    "grant-revoked": {"role": "programme-manager", "scope": "mission"},
+    "grant-given": {"role": "helpdesk", "scope": "country", "of": "PT"},
+    "grant-revoked": {"role": "programme-manager", "scope": "mission", "of": None},
     "onboarding-step-completed": CITY | {"step": "registration"},
     "task-opened": CITY | {"action": "complete-profile", "params": {}, "due": CALL["closes"]},
     "booking-confirmed": BOOKED,
@@ -267,3 +267,17 @@ def test_a_zone_that_does_not_exist_is_told_in_utc() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_empty_inbox_says_what_will_be_there(language: str) -> None:
     assert len(empty_inbox(reader(language))) > 40
+
+
+@pytest.mark.parametrize(
+    ("language", "facts", "said"),
+    [
+        ("en", {"scope": "country", "of": "DE"}, "helpdesk agent, for one country: Germany."),
+        ("de", {"scope": "country", "of": "DE"}, "für ein Land: Deutschland."),
+        ("pt", {"scope": "programme", "of": "twinning"}, "num programa: Programa de aprendizagem Twinning."),
+        ("en", {"scope": "city", "of": "Illustrative Town"}, "for one city: Illustrative Town."),
+        ("en", {"scope": "mission", "of": None}, "helpdesk agent, for the whole platform."),
+    ],
+)
+def test_a_role_says_what_it_holds_for(language: str, facts: dict[str, Any], said: str) -> None:
+    assert said in body("grant-given", reader(language), **facts)
