@@ -2,12 +2,14 @@
 
 import json
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from infra.local.errors import LocalError
 from mission import place
+from shared.clock import REREAD_SECONDS
 
 UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 DURATION: Final = re.compile(r"(?:\d+[wdhms])+")
@@ -40,7 +42,7 @@ def shift() -> timedelta:
 
 
 def forward(by: timedelta) -> None:
-    """Moves the clock of all services of this platform forward."""
+    """Moves the clock of all services of this platform forward; on return all of them tell the new time."""
     _write(shift() + by)
 
 
@@ -66,3 +68,5 @@ def _write(offset: timedelta) -> None:
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps({"offset_seconds": offset.total_seconds()}))
     draft.replace(path)
+    # Until then processes may tell different times, and what one closes another still takes.
+    time.sleep(REREAD_SECONDS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from mission.demo.checks import median_and_p99
@@ -11,7 +12,9 @@ from mission.demo.progress import Step
 from mission.demo.story import City, Story
 
 PER_SECOND: Final = 50
-SECONDS: Final = 5
+SECONDS: Final = 8
+WATCHED: Final = 5
+"""Of so many writes one is watched: looking again and again at all of them would be most of the load."""
 PATIENCE_SECONDS: Final = 10.0
 YEARS: Final = (2035, 2050)
 
@@ -53,11 +56,15 @@ async def _measure(story: Story, step: Step) -> None:
         for number in range(PER_SECOND * SECONDS):
             await asyncio.sleep(max(0.0, began + number / PER_SECOND - time.monotonic()))
             city = cities[number % len(cities)]
-            writes.append(group.create_task(_seen(story, step, city, 1 + number // len(cities))))
+            work = _written(story, step, city, 1 + number // len(cities))
+            if number % WATCHED == 0:
+                writes.append(group.create_task(_seen(story, city, work)))
+            else:
+                group.create_task(work)
     took = time.monotonic() - began
     median, last = median_and_p99([write.result() * 1000 for write in writes])
     story.figures["latency"] = {
-        "writes": len(writes),
+        "watched": len(writes),
         "per_second": len(writes) / took,
         "p50_ms": median,
         "p99_ms": last,
@@ -65,21 +72,26 @@ async def _measure(story: Story, step: Step) -> None:
     step.say(f"A write in one service is visible in another after {median:.1f} ms (median), {last:.1f} ms (p99)")
 
 
-async def _seen(story: Story, step: Step, city: City, turn: int) -> float:
-    """Seconds from the accepted write to its being visible elsewhere."""
-    officer = city.speaker
+async def _written(story: Story, step: Step, city: City, turn: int) -> float:
+    """When a commitment was accepted."""
     year = story.draw("year", city.name, turn).randint(*YEARS)
     if year == city.neutral_by:
         year += 1 if year < YEARS[1] else -1
     commitment = {"neutral_by": year, "committed_on": "2026-01-15", "evidence": "Council decision (illustrative)"}
-    await officer.put(f"/cities/{city.id}/commitment", commitment)
-    accepted = time.monotonic()
+    await city.speaker.put(f"/cities/{city.id}/commitment", commitment)
     city.neutral_by = year
+    step.done()
+    return time.monotonic()
+
+
+async def _seen(story: Story, city: City, write: Awaitable[float]) -> float:
+    """Seconds from the accepted write to its being visible elsewhere."""
+    accepted = await write
+    year = city.neutral_by
     while True:
         facts = await _facts(story, city)
         now = time.monotonic()
         if facts["neutral_by"] == year:
-            step.done()
             return now - accepted
         if now - accepted > PATIENCE_SECONDS:
             raise Untrue(f"The commitment of {city.name} was not seen elsewhere after {PATIENCE_SECONDS:.0f} s.")
