@@ -18,7 +18,7 @@ from infra.local.errors import LocalError
 from infra.local.ports import bindable
 from infra.local.stack import ROOT
 from infra.topics import states
-from mission import clock, letters, lifecycle, logs, place, platforms
+from mission import clock, letters, lifecycle, logs, place, platforms, rolling
 from mission.place import Health, State
 from mission.status import crashes, lag, process_table, topic_table
 from mission.supervisor import command, environment, scale_of
@@ -102,6 +102,12 @@ def demo() -> None:
     from mission.demo import command
 
     command.demo(console, started)
+
+
+@app.command()
+def restart(service: Annotated[str, typer.Argument(help="Such as catalogue.")]) -> None:
+    """Restart a service instance by instance, so that no request fails (after an update of its code, say)."""
+    rolling.restart(running(), service, console.print)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Final
 from contracts.registry import SERVICES
 from infra.local import HOST
 from infra.local.errors import LocalError
-from infra.local.ports import Ports
+from infra.local.ports import INSTANCES, Ports
 from infra.local.process import Daemon, end
 from infra.local.stack import ROOT, LocalStack
 from mission import place
@@ -46,12 +46,18 @@ def environment(stack: LocalStack, service: str, instance: int, scale: dict[str,
     settings = stack.settings_for(service, instance)
     if service == "gateway":
         upstreams = {
-            name: [f"http://{HOST}:{stack.ports.service(name, number)}" for number in range(scale.get(name, 1))]
+            # One more than there are: where an instance helps out during a rolling restart.
+            name: [f"http://{HOST}:{stack.ports.service(name, number)}" for number in range(helper(scale, name) + 1)]
             for name in SERVICES
             if name != "gateway"
         }
         settings["MISSION_UPSTREAMS"] = json.dumps(upstreams)
     return settings
+
+
+def helper(scale: Mapping[str, int], service: str) -> int:
+    """The number of the instance that helps out while the others are restarted."""
+    return min(scale.get(service, 1), INSTANCES - 1)
 
 
 def service_daemon(home: Path, service: str, instance: int, port: int) -> Daemon:

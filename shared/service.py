@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
 from shared import consumer, deadlines, idempotency, outbox, problems, telemetry
+from shared.admission import Admission
 from shared.bodies import BodyLimits
 from shared.clock import Clock
 from shared.consumer import Consumer, topics_of
@@ -27,6 +28,7 @@ from shared.outbox import Relay
 from shared.paging import Cursors
 from shared.problems import Problem
 from shared.settings import Settings, secrets_dir
+from shared.shutdown import before_shutdown
 from shared.store import Collection, Store, is_outage
 
 RELAY_STUCK_SECONDS = 60
@@ -63,7 +65,9 @@ class Service:
         self.consumers: list[Consumer] = []
         self._inbox = inbox
         self.relay: Relay | None = None
+        self.prepared = False
         self.started = False
+        self.stopping = False
         self._store: Store | None = None
         if inbox is not None:
             inbox.check(frozenset({KEYS_TOPIC}))
@@ -119,8 +123,20 @@ class Service:
 
     def start(self) -> None:
         """Begins to start up; until everything is there, ``/health/ready`` says what is missing."""
+        before_shutdown(self._end_soon)
         self.keys.start()
         self._starting = asyncio.create_task(self._start(), name="start-up")
+
+    def _end_soon(self) -> None:
+        self.stopping = True
+
+    def hindrance(self, signed: bool) -> str | None:
+        """Why this process cannot take a request now, None when it can; ``signed`` ones need the keys to be known."""
+        if self.stopping:
+            return "stopping"
+        if not self.prepared or (signed and not self.keys.ready.is_set()):
+            return "starting"
+        return None
 
     async def _start(self) -> None:
         while not self.started:
@@ -140,6 +156,7 @@ class Service:
             await store.db[outbox.COLLECTION].create_indexes(list(outbox.INDEXES))
             for hook in self._on_start:
                 await hook(self)
+            self.prepared = True
             if self.relay is not None and not self.relay.alive():
                 self.relay.start()
             if self._timers is not None:
@@ -209,6 +226,8 @@ class Service:
     async def missing(self) -> list[str]:
         """Which dependencies this process waits for."""
         found = [] if self.started else ["start-up"]
+        if self.stopping:
+            found.append("it is stopping")
         if not self.keys.ready.is_set():
             found.append("signing-keys")
         if self._store is not None:
@@ -286,6 +305,8 @@ def create_service(
     app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, other_types=other_types)
     for each in reversed(middleware):
         app.add_middleware(each.cls, *each.args, **each.kwargs)
+    if inbox is not None:
+        app.add_middleware(Admission, hindrance=service.hindrance)
     app.add_middleware(telemetry.Telemetry)
     return app
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from services.gateway.routes import PREFIX, SERVICE_OF
 from services.gateway.settings import Network
+from shared.admission import NOT_TAKEN_HEADER
 from shared.identity import ARRIVAL_HEADER
 
 Header = tuple[bytes, bytes]
@@ -25,7 +26,7 @@ FROM_OUTSIDE_DROPPED: Final = HOP_BY_HOP | {
     # What the door itself has answered or used.
     *(b"host", b"cookie", b"expect", b"x-csrf-token"),
 }
-FROM_SERVICE_DROPPED: Final = HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
+FROM_SERVICE_DROPPED: Final = HOP_BY_HOP | {b"date", b"server", b"x-request-id", NOT_TAKEN_HEADER.encode()}
 
 PAGE_POLICY: Final = (
     b"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; base-uri 'none';"

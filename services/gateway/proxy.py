@@ -20,6 +20,7 @@ from services.gateway import headers
 from services.gateway.routes import PREFIX
 from services.gateway.upstreams import Upstreams
 from shared import problems
+from shared.admission import NOT_TAKEN_HEADER
 from shared.identity import ARRIVAL_HEADER
 from shared.problems import Problem
 
@@ -187,7 +188,7 @@ class Exchange:
         self.answering = False
 
     async def run(self, limit: asyncio.Timeout) -> None:
-        """Tries the instances in turn until one answers, then hands the answer back."""
+        """Tries the instances in turn until one takes the request, then hands its answer back."""
         await self._body.open()
         target = self._target()
         sent_headers = self._headers()
@@ -201,8 +202,11 @@ class Exchange:
                     data=self._body.data(),
                     allow_redirects=False,
                 ) as answer:
-                    await self._hand_back(answer, limit)
-                    return
+                    if NOT_TAKEN_HEADER not in answer.headers or self._body.streaming:
+                        self._upstreams.answered(address)
+                        await self._hand_back(answer, limit)
+                        return
+                    self._upstreams.rest(address)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 # Nothing was sent, so another instance may have it, whatever it is.
                 self._upstreams.rest(address)

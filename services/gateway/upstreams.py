@@ -6,8 +6,8 @@ from typing import Final
 
 import aiohttp
 
-REST_SECONDS: Final = 1.0
-"""How long an instance that could not be reached is asked last."""
+REST_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)
+"""How long an instance that could not take a request is asked last; longer each time that it still cannot."""
 
 KEEP_ALIVE_SECONDS: Final = 4.0
 """Below uvicorn's 5 s, so that an idle connection is given up here first and no request meets one that is closing."""
@@ -23,6 +23,7 @@ class Upstreams:
         self._addresses = {service: [address.rstrip("/") for address in each] for service, each in addresses.items()}
         self._turn = dict.fromkeys(self._addresses, 0)
         self._resting: dict[str, float] = {}
+        self._misses: dict[str, int] = {}
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds)
         self._client: aiohttp.ClientSession | None = None
 
@@ -59,5 +60,13 @@ class Upstreams:
         return ordered
 
     def rest(self, address: str) -> None:
-        """Takes note that an instance could not be reached."""
-        self._resting[address] = time.monotonic() + REST_SECONDS
+        """Takes note that an instance could not take a request."""
+        misses = self._misses.get(address, 0)
+        self._misses[address] = misses + 1
+        self._resting[address] = time.monotonic() + REST_SECONDS[min(misses, len(REST_SECONDS) - 1)]
+
+    def answered(self, address: str) -> None:
+        """Takes note that an instance took a request."""
+        if self._resting:
+            self._resting.pop(address, None)
+            self._misses.pop(address, None)
