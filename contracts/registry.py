@@ -381,11 +381,10 @@ SERVICE_TOPICS: tuple[Topic, ...] = tuple(
         Topic(
             name=replays(service),
             owner=OPERATOR,
-            description=f"Dead letters that an operator hands back to {service}.",
+            description=f"What an operator decided about dead letters of {service}: to try again, or to give up.",
             readers={service: ()},
             partitions=1,
             retention=timedelta(days=30),
-            max_message_bytes=MAX_DEAD_LETTER_BYTES,
         ),
     )
 )

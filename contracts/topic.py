@@ -79,5 +79,5 @@ def dead_letters(service: str) -> str:
 
 
 def replays(service: str) -> str:
-    """The topic on which an operator hands a dead letter back to ``service`` and to nobody else."""
+    """The topic on which ``service``, and nobody else, hears what an operator decided about its dead letters."""
     return f"{service}.replays"

@@ -1,8 +1,11 @@
 """MongoDB as its administrators see it: one user and one database per service."""
 
+from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any, Final
 from urllib.parse import quote
 
+from bson.json_util import JSONOptions
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -17,6 +20,8 @@ CACHE_GB: Final = 0.25
 OPLOG_MB: Final = 990
 """The smallest oplog that the server accepts: change streams resume from it."""
 
+EXTENDED_JSON: Final = JSONOptions(tz_aware=True, tzinfo=UTC)
+"""How commands and answers are written down where a database is asked through a program."""
 
 ALREADY_INITIALIZED: Final = 23
 
@@ -54,6 +59,16 @@ def initiate(client: MongoClient[dict[str, Any]], member: str) -> None:
     except OperationFailure as error:
         if error.code != ALREADY_INITIALIZED:
             raise
+
+
+def ask(url: str, name: str, commands: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The answers of the database ``name`` to these commands, with instants in UTC.
+
+    Raises ``PyMongoError`` when it does not answer within five seconds.
+    """
+    client: MongoClient[dict[str, Any]]
+    with MongoClient(url, tz_aware=True, serverSelectionTimeoutMS=5000) as client:
+        return [client[name].command(dict(command)) for command in commands]
 
 
 def hello(client: MongoClient[dict[str, Any]]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """A platform's broker and secrets, wherever they run: what the registry says of topics, users, rules and quotas."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -29,6 +30,13 @@ class Stack:
         """The national platforms that have credentials here."""
         prefix = platform_principal("")
         return [name.removeprefix(prefix) for name in self.secrets.principals() if name.startswith(prefix)]
+
+    def ask(self, service: str, *commands: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The answers of a service's own database to MongoDB's commands, given to it as the service's user.
+
+        Raises :class:`LocalError` when it does not answer.
+        """
+        raise NotImplementedError
 
     def apply_registry(self) -> None:
         """Brings topics, users, access rules and quotas to what the registry says; may run while all is running."""

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from confluent_kafka import KafkaException
 from pydantic import ValidationError
-from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -18,7 +17,9 @@ from infra.local.errors import LocalError
 from infra.local.ports import bindable
 from infra.local.stack import ROOT
 from infra.topics import states
-from mission import clock, letters, lifecycle, logs, place, platforms, rolling
+from mission import clock, lifecycle, logs, place, platforms, rolling
+from mission.commands import dead_letters
+from mission.commands.common import console, running
 from mission.place import Health, State
 from mission.status import crashes, lag, process_table, topic_table
 from mission.supervisor import command, environment, scale_of
@@ -34,11 +35,9 @@ clock_app = typer.Typer(help="The clock of this platform, which can be moved for
 platform_app = typer.Typer(help="National platforms that may send their events.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 app.add_typer(clock_app, name="clock")
-letters_app = typer.Typer(help="What services could not apply, and how to hand it back.", no_args_is_help=True)
 app.add_typer(platform_app, name="platform")
-app.add_typer(letters_app, name="dead-letters")
+app.add_typer(dead_letters.app, name="dead-letters")
 
-console = Console(width=None if sys.stdout.isatty() else 140)
 SCALE = typer.Option(help="How many of one service run, as --scale cohort-selection=3.", metavar="SERVICE=N")
 
 
@@ -142,14 +141,6 @@ def status(
             state = running()
     for crash in crashes(state):
         console.print(crash, markup=False)
-
-
-def running() -> State:
-    """The state of the running platform. Raises :class:`LocalError` when there is none."""
-    state = place.read_state()
-    if state is None or place.supervisor().process is None:
-        raise LocalError("The platform is not running; `make up` starts it.")
-    return state
 
 
 @app.command("logs")
@@ -265,52 +256,6 @@ def add_platform(
         raise LocalError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.") from error
     properties = platforms.add(place.stack(), listed)
     console.print(f"{name} can send. Its client configuration, with its password: {properties}", soft_wrap=True)
-
-
-SERVICE = typer.Option(help="Only this service's.", metavar="SERVICE")
-ORIGIN = typer.Argument(help="A letter's id, as `list` shows it: topic/partition/offset.")
-
-
-@letters_app.command("list")
-def list_letters(
-    service: Annotated[str | None, SERVICE] = None,
-    all: Annotated[bool, typer.Option("--all", help="Also those that were replayed.")] = False,
-) -> None:
-    """List the dead letters that nobody has replayed."""
-    running()
-    console.print(letters.letter_table(letters.letters(place.stack(), service, all=all)))
-
-
-@letters_app.command("show")
-def show_letter(origin: Annotated[str, ORIGIN], service: Annotated[str | None, SERVICE] = None) -> None:
-    """Show one dead letter whole: reason, headers and value."""
-    running()
-    for letter in chosen_letters(service, origin, all=True):
-        console.print(letters.described(letter), markup=False, soft_wrap=True)
-
-
-@letters_app.command("replay")
-def replay_letters(
-    origin: Annotated[str | None, ORIGIN] = None,
-    service: Annotated[str | None, SERVICE] = None,
-    all: Annotated[bool, typer.Option("--all", help="Every open one, or every open one of the service.")] = False,
-) -> None:
-    """Hand dead letters back to the service that could not apply them, and to nobody else."""
-    running()
-    if (origin is None) != all:
-        raise LocalError("Name one letter's id, or say --all.")
-    chosen = chosen_letters(service, origin)
-    letters.replay(place.stack(), chosen)
-    console.print(f"{len(chosen)} handed back; what fails again becomes a dead letter again.")
-
-
-def chosen_letters(service: str | None, origin: str | None, *, all: bool = False) -> list[letters.Letter]:
-    """The letters that were named. Raises :class:`LocalError` when there is none of that id."""
-    found = letters.letters(place.stack(), service, all=all)
-    chosen = [letter for letter in found if origin in (None, str(letter.id))]
-    if origin is not None and not chosen:
-        raise LocalError(f"There is no {'' if all else 'open '}dead letter {origin}.")
-    return chosen
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from contracts.registry import SERVICES
 from infra.local.ports import Ports
 from infra.local.process import Daemon
 from infra.local.stack import ROOT, LocalStack
+from infra.stack import Stack
 
 
 class Phase(StrEnum):
@@ -74,6 +75,11 @@ def stack(ports: Ports | None = None) -> LocalStack:
             return LocalStack(home(), Ports(state.port_base), tls=state.platforms_tls)
         ports = Ports.from_environment()
     return LocalStack(home(), ports, tls=tls)
+
+
+def operated() -> Stack:
+    """The platform meant, as an operator sees it: its broker, its stores, its secrets."""
+    return stack()
 
 
 def supervisor() -> Daemon:

@@ -14,10 +14,10 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -34,11 +34,12 @@ from pymongo.errors import PyMongoError
 from contracts import registry
 from contracts.envelope import EVENT_TYPES, Attributes, Envelope, Event, UnknownVersion, decode, name_and_version
 from shared import context, dead_letters, lenient_records
-from shared.dead_letters import Origin
+from shared.dead_letters import LETTERS, Action, Decision, Letter, Origin, Outcome
 from shared.inbox import Handler, Inbox, RawHandler, RawRecord
 from shared.problems import NotYetKnown
 from shared.store import Collection, Document, Store, Transaction, is_duplicate, is_outage
 
+R = TypeVar("R")
 Records = tuple[ConsumerRecord[Any, Any], ...]
 MAX_RECORDS = 500
 STALLED_SECONDS = 30.0
@@ -69,6 +70,10 @@ class State(Document):
         """Whether later events of the aggregate have to be parked: behind a dead letter, or behind parked ones."""
         return self.blocked_by is not None or self.waiting > 0
 
+    def reach(self, item: "Item") -> None:
+        """Takes note that the aggregate's events are dealt with up to this one."""
+        self.version, self.ordinal = max((self.version, self.ordinal), (item.version, item.ordinal))
+
 
 class Parked(Document):
     """A record that waits: for ``waiting_for`` (an aggregate's id), or behind another one of its aggregate."""
@@ -90,7 +95,7 @@ WAITING = Collection(
     Parked,
     indexes=[IndexModel([("state", ASCENDING), ("_id", ASCENDING)]), IndexModel([("waiting_for", ASCENDING)])],
 )
-COLLECTIONS = (STATES, WAITING)
+COLLECTIONS = (STATES, WAITING, LETTERS)
 
 
 @dataclass(slots=True)
@@ -109,7 +114,7 @@ class Item:
     handler: Handler | None = None
     raw_handler: RawHandler | None = None
     error: Exception | None = None
-    attempt: int = 0
+    decision: Decision | None = None
 
     @property
     def state(self) -> str:
@@ -264,6 +269,7 @@ class Consumer:
 
     async def _apply_and_commit(self, consumer: AIOKafkaConsumer, records: Records) -> None:
         items: list[Item] = []
+        decisions: list[Decision] = []
         ends: dict[TopicPartition, int] = {}
         halted: set[TopicPartition] = set()
         for record in records:
@@ -278,8 +284,12 @@ class Consumer:
             ends[partition] = record.offset + 1
             if item.concerns_us:
                 items.append(item)
+            elif item.decision is not None:
+                decisions.append(item.decision)
         self._busy_since = time.monotonic()
-        applied = await self._until_applied(items) if items else set[str]()
+        applied = await self._until_done(partial(self._apply, items)) if items else set[str]()
+        for decision in decisions:
+            await self._until_done(partial(self.decide, decision))
         await self._commit(consumer, ends)
         self._busy_since = self._lagging_since = None
         if applied and self._any_parked:
@@ -287,12 +297,12 @@ class Consumer:
 
     def _read(self, item: Item) -> Item:
         if item.origin.topic == registry.replays(self._service):
+            item.aggregate, item.version = f"unreadable/{item.origin.partition}", item.origin.offset + 1
             try:
-                origin, attempt, headers = dead_letters.origin_of(item.headers)
-            except (KeyError, ValueError) as error:
-                item.aggregate, item.error = f"replay/{item.origin}", error
-                return item
-            return self._read(replace(item, origin=origin, attempt=attempt, headers=headers))
+                item.decision = Decision.model_validate_json(item.value or b"")
+            except ValueError as error:
+                item.error = error
+            return item
         for pattern, raw_handler in self._raw:
             if pattern.fullmatch(item.origin.topic):
                 item.aggregate = f"{item.origin.topic}/{item.origin.partition}"
@@ -331,11 +341,11 @@ class Consumer:
             log.error("partition-stopped", topic=partition.topic, partition=partition.partition, reason=str(error))
         STOPPED.set(len(self.stopped))
 
-    async def _until_applied(self, items: Sequence[Item]) -> set[str]:
+    async def _until_done(self, work: Callable[[], Awaitable[R]]) -> R:
         backoff = 0.1
         while True:
             try:
-                applied = await self._apply(items)
+                result = await work()
             except Exception as error:
                 if self._stopping:
                     raise
@@ -348,7 +358,7 @@ class Consumer:
                 if self.outage is not None:
                     log.info("outage-over", group=self.group)
                 self.outage = None
-                return applied
+                return result
 
     async def _apply(self, items: Sequence[Item], attempt: int = 0) -> set[str]:
         """Applies items in one transaction, or in halves when one of them is bad; returns the aggregates applied.
@@ -371,50 +381,73 @@ class Consumer:
             return await self._store.transaction(partial(self._apply_in, items))
 
     async def _apply_in(self, items: Sequence[Item], tx: Transaction) -> set[str]:
-        known = await tx.find(STATES, {"_id": {"$in": list({item.state for item in items})}})
-        states = {state.id: state for state in known}
+        found = await tx.find(STATES, {"_id": {"$in": list({item.state for item in items})}})
+        states = {state.id: state for state in found}
         parked: set[str] = set()
-        if any(state.held for state in known):
+        if any(state.held for state in found):
             ids = {"_id": {"$in": [item.parked_id for item in items]}}
             parked = {row.id for row in await tx.find(WAITING, ids)}
         changed: dict[str, State] = {}
         applied: set[str] = set()
         for item in items:
             state = states.setdefault(item.state, State(id=item.state))
-            again = bool(item.attempt)
-            if self._is_known(item, state) or (item.parked_id in parked and not again):
+            decision = item.decision
+            known = self._is_known(item, state) or item.parked_id in parked
+            if known if decision is None else not await dead_letters.awaiting(tx, decision):
                 REPEATED.labels(item.origin.topic).inc()
                 continue
-            if state.held and not again:
-                self._park(tx, item, state, None)
-            elif isinstance(item.error, NotYetKnown):
-                self._park(tx, item, state, item.error.id)
-            elif item.error is not None:
-                self._bury(tx, item, state, item.error)
+            if decision is not None:
+                outcome = await self._settle(tx, item, state, decision)
+            elif state.held:
+                outcome = self._park(tx, item, state, None)
             else:
-                before = tx.writes
-                try:
-                    await self._handle(tx, item)
-                except NotYetKnown as missing:
-                    if tx.writes != before:
-                        raise
-                    self._park(tx, item, state, missing.id)
-                else:
-                    state.version, state.ordinal = max((state.version, state.ordinal), (item.version, item.ordinal))
-                    state.blocked_by = None
-                    applied.add(item.aggregate)
+                outcome = await self._try(tx, item, state)
+            if outcome is Outcome.APPLIED:
+                applied.add(item.aggregate)
             changed[state.id] = state
         for state in changed.values():
             tx.defer(STATES, UpdateOne({"_id": state.id}, {"$set": state.model_dump(exclude={"id"})}, upsert=True))
         return applied
 
+    async def _try(self, tx: Transaction, item: Item, state: State) -> Outcome:
+        """Applies a record, parks it when what it refers to is not known yet, buries it when it is bad."""
+        missing = item.error if isinstance(item.error, NotYetKnown) else None
+        if missing is None and item.error is not None:
+            return await self._bury(tx, item, state, item.error)
+        if missing is None:
+            before = tx.writes
+            try:
+                await self._handle(tx, item)
+            except NotYetKnown as error:
+                if tx.writes != before:
+                    raise
+                missing = error
+        if missing is not None:
+            return self._park(tx, item, state, missing.id)
+        state.reach(item)
+        return Outcome.APPLIED
+
+    async def _settle(self, tx: Transaction, item: Item, state: State, decision: Decision) -> Outcome:
+        """Does with a dead letter what an operator decided, and notes it; its aggregate's parked events may go on."""
+        if state.blocked_by == decision.letter:
+            state.blocked_by = None
+        # The record itself may have come once more and wait behind its letter.
+        state.waiting -= await tx.delete(WAITING, {"_id": item.parked_id})
+        if decision.action is Action.DROP:
+            outcome = Outcome.DROPPED
+            state.reach(item)
+        elif self._is_known(item, state):
+            outcome = Outcome.APPLIED
+        else:
+            outcome = await self._try(tx, item, state)
+        tx.defer(LETTERS, dead_letters.noted(decision, outcome))
+        return outcome
+
     @staticmethod
     def _is_known(item: Item, state: State) -> bool:
-        if item.by_place and item.attempt:
+        if item.by_place and item.decision is not None:
             return False
-        return (item.version, item.ordinal) <= (state.version, state.ordinal) or (
-            state.blocked_by == str(item.origin) and not item.attempt
-        )
+        return (item.version, item.ordinal) <= (state.version, state.ordinal) or state.blocked_by == str(item.origin)
 
     async def _handle(self, tx: Transaction, item: Item) -> None:
         if item.raw_handler is not None:
@@ -423,9 +456,8 @@ class Consumer:
             raw = RawRecord(origin.topic, origin.partition, origin.offset, key, item.value, headers, item.timestamp_ms)
             with tracer.start_as_current_span(f"{origin.topic} process"), context.within(context.Context(origin.topic)):
                 await item.raw_handler(tx, raw)
-        else:
+        elif item.handler is not None:
             assert item.envelope is not None
-            assert item.handler is not None
             attributes = item.envelope.attributes
             parent = propagate.extract({"traceparent": attributes.traceparent}) if attributes.traceparent else None
             cause = context.Context(
@@ -435,7 +467,7 @@ class Consumer:
                 await item.handler(tx, item.envelope.event, item.envelope)
         APPLIED.labels(item.origin.topic).inc()
 
-    def _park(self, tx: Transaction, item: Item, state: State, waiting_for: str | None) -> None:
+    def _park(self, tx: Transaction, item: Item, state: State, waiting_for: str | None) -> Outcome:
         row = Parked(
             id=item.parked_id,
             state=item.state,
@@ -451,20 +483,43 @@ class Consumer:
         tx.defer(WAITING, ReplaceOne({"_id": row.id}, row.model_dump(by_alias=True), upsert=True))
         state.waiting += 1
         self._any_parked = True
+        return Outcome.WAITS
 
-    def _bury(self, tx: Transaction, item: Item, state: State, error: Exception) -> None:
-        now = self._store.clock.now()
-        tx.emit_record(
-            dead_letters.letter(
-                self._service, item.origin, item.key, item.value, item.headers, error, attempt=item.attempt + 1, now=now
-            )
+    async def _bury(self, tx: Transaction, item: Item, state: State, error: Exception) -> Outcome:
+        letter = dead_letters.letter(
+            item.origin,
+            item.key,
+            item.value,
+            item.headers,
+            item.timestamp_ms,
+            error,
+            aggregate=item.aggregate,
+            attempt=await dead_letters.attempts(tx, item.origin) + 1,
+            now=self._store.clock.now(),
         )
+        tx.defer(LETTERS, dead_letters.kept(letter))
+        tx.emit_record(dead_letters.published(self._service, letter))
         DEAD.labels(item.origin.topic, type(error).__name__).inc()
         log.error("dead-letter", origin=str(item.origin), aggregate=item.aggregate, error=repr(error)[:500])
         if item.by_place:
             state.version = max(state.version, item.version)
         else:
             state.blocked_by = str(item.origin)
+        return Outcome.FAILED
+
+    async def decide(self, decision: Decision) -> Letter | None:
+        """Carries out an operator's decision about a dead letter, once, with the parked events behind it.
+
+        Returns the letter as it is afterwards, None when there is none of this id. Raises what trying again can heal.
+        """
+        letter = await self._store.get(LETTERS, decision.letter)
+        if letter is None or not letter.awaits(decision):
+            return letter
+        item = self._read(Item(letter.origin, letter.key, letter.value, list(letter.headers), letter.timestamp_ms))
+        item.decision = decision
+        await self._apply([item])
+        await self.take_up({"$or": [{"state": item.state}, {"waiting_for": item.aggregate}]})
+        return await self._store.get(LETTERS, letter.id)
 
     async def take_up(self, which: dict[str, Any]) -> None:
         """Tries parked events again, those that fit the filter and then the ones behind them, in order."""
@@ -487,7 +542,7 @@ class Consumer:
                 return False
             if (item.version, item.ordinal) > (state.version, state.ordinal):
                 if item.error is not None:
-                    self._bury(tx, item, state, item.error)
+                    await self._bury(tx, item, state, item.error)
                 else:
                     await self._handle(tx, item)
                     state.version, state.ordinal = item.version, item.ordinal

@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
-from shared import consumer, deadlines, idempotency, outbox, problems, telemetry
+from shared import consumer, deadlines, idempotency, operating, outbox, problems, telemetry
 from shared.admission import Admission
 from shared.bodies import BodyLimits
 from shared.clock import Clock
@@ -298,6 +298,8 @@ def create_service(
     app.state.service = service
     for router in routers:
         app.include_router(router)
+    if inbox is not None:
+        app.include_router(operating.router(name))
     app.include_router(_operations())
     problems.install(app)
     idempotency.install(app)

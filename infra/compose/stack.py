@@ -8,10 +8,13 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from bson import json_util
 
 from infra.broker import Broker
 from infra.compose import secrets as compose_secrets
+from infra.databases import EXTENDED_JSON
 from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.ports import Ports, bindable
@@ -119,6 +122,22 @@ class ComposeStack(Stack):
     def inside(self, service: str, *command: str) -> list[str]:
         """The command line that runs a program in a running container of this service."""
         return self.command("exec", "-T", service, *command)
+
+    def ask(self, service: str, *commands: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """As :meth:`Stack.ask`, by a program in a container of the service."""
+        result = subprocess.run(
+            self.inside(service, "python", "-m", "infra.compose.ask"),
+            input=json_util.dumps(commands, EXTENDED_JSON),
+            cwd=ROOT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode:
+            said = (result.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise LocalError(f"The database of {service} cannot be asked; `docker compose ps` shows more: {said}")
+        answers: list[dict[str, Any]] = json_util.loads(result.stdout, EXTENDED_JSON)
+        return answers
 
     def memory(self) -> dict[str, int]:
         """Resident memory in bytes by container."""

@@ -2,14 +2,16 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
+
+from pymongo.errors import PyMongoError
 
 from contracts.registry import SERVICES, TOPICS, Topic
-from infra.databases import database
+from infra.databases import ask, database
 from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.kafka import Kafka
@@ -141,6 +143,15 @@ class LocalStack(Stack):
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+    def ask(self, service: str, *commands: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """As :meth:`Stack.ask`, by a connection to the database."""
+        try:
+            return ask(self.mongo.url(service), database(service), commands)
+        except PyMongoError as error:
+            raise LocalError(
+                f"The database of {service} does not answer ({type(error).__name__}); `make status` shows more."
+            ) from error
 
     def settings_for(self, service: str, instance: int = 0) -> dict[str, str]:
         """The environment of one process of a service; its secrets are files, of which only the place is in it."""

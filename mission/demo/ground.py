@@ -18,7 +18,7 @@ from infra.local.stack import ROOT
 from mission import clock, letters, place, platforms, status
 from mission.demo.errors import Untrue
 from mission.demo.mails import Maildir, Source
-from mission.letters import Letter
+from mission.letters import Kept
 from mission.supervisor import environment
 
 TIMEOUT: Final = 15.0
@@ -50,7 +50,7 @@ class Ground(Protocol):
     def lag(self) -> dict[str, int]:
         """How many records each service has not taken yet."""
 
-    def letters(self) -> list[Letter]:
+    def letters(self) -> list[Kept]:
         """Every dead letter."""
 
 
@@ -91,8 +91,8 @@ class Local:
         """As ``mission status`` shows it."""
         return status.lag(self._stack)
 
-    def letters(self) -> list[Letter]:
-        """As ``mission dead-letters list``, replayed ones included."""
+    def letters(self) -> list[Kept]:
+        """As ``mission dead-letters list --all``."""
         return letters.letters(self._stack, all=True)
 
 

@@ -8,15 +8,18 @@ from typing import Final
 
 PREFIX: Final = "/api/v1"
 
-ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
+_OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "registration": (
         *("auth", "links", "me", "cities", "places", "memberships", "helpdesk", "countries", "grants", "people"),
     ),
-    "catalogue": ("catalogue",),
+    "catalogue": (),
     "events-calendar": ("events", "sessions", "bookings", "feeds", "platforms"),
     "cohort-selection": ("calls", "applications", "reviews", "decisions", "participations"),
     "notification": ("inbox", "stream", "messages"),
 }
+
+ROUTES: Final[Mapping[str, tuple[str, ...]]] = {service: (service, *words) for service, words in _OWN.items()}
+"""Each service also answers below its own name, where operators look after it."""
 
 SERVICE_OF: Final[Mapping[str, str]] = {segment: service for service, names in ROUTES.items() for segment in names}
 

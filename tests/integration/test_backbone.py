@@ -12,10 +12,12 @@ from confluent_kafka import TopicPartition as Place
 
 from contracts import registration as facts
 from contracts.envelope import Attributes, Envelope
-from contracts.registry import dead_letters
+from contracts.registry import dead_letters, replays
 from infra.local.stack import LocalStack
 from mission import letters
+from mission.letters import Kept
 from shared import outbox, telemetry
+from shared.dead_letters import Action, Outcome
 from shared.ids import new_id
 from shared.problems import NotYetKnown, trace_id
 from shared.service import Service
@@ -58,6 +60,28 @@ async def kept(topics: Topics, service: str, key: str) -> list[dict[str, bytes]]
     """The dead letters of a service with this key, as headers with the value under ``""``."""
     records = await topics.read_raw(dead_letters(service))
     return [dict(r.headers) | {"": r.value} for r in records if r.key == key.encode()]
+
+
+def listed(stack: LocalStack, key: str, *, all: bool = False) -> list[Kept]:
+    """What ``mission dead-letters list`` finds of a city."""
+    found = letters.letters(stack, backbone.READER, all=all)
+    return [kept for kept in found if kept.letter.aggregate == key]
+
+
+async def one_listed(stack: LocalStack, key: str) -> Kept:
+    """The city's one dead letter, when it is there."""
+
+    async def there() -> list[Kept]:
+        return await asyncio.to_thread(listed, stack, key)
+
+    (kept,) = await eventually(there, "the bad event is a dead letter")
+    return kept
+
+
+async def decided(stack: LocalStack, chosen: list[Kept], action: Action) -> list[Outcome | None]:
+    """What became of what Ada decided on the command line."""
+    made = await asyncio.to_thread(letters.decide, stack, chosen, action, "mended", "ada")
+    return list((await asyncio.to_thread(letters.outcomes, stack, made)).values())
 
 
 async def test_a_write_has_its_effect_elsewhere_once_and_in_order(stack: LocalStack, producer: Service) -> None:
@@ -126,16 +150,112 @@ async def test_a_bad_event_harms_nobody_else_and_can_be_replayed(
         assert letter["ce_aggregateversion"] == b"2"
         assert (await backbone.orders(reader, bad))[bad.id] == [1], "later events of that city wait behind it"
 
-        def listed(*, all: bool = False) -> list[letters.Letter]:
-            found = letters.letters(stack, backbone.READER, all=all)
-            return [letter for letter in found if letter.record.key == bad.id.encode()]
-
-        (shown,) = await asyncio.to_thread(listed)
-        assert '"ground": "official-list"' in letters.described(shown)
+        (shown,) = await asyncio.to_thread(listed, stack, bad.id)
+        (whole,) = await asyncio.to_thread(letters.whole, stack, shown.letter.id)
+        assert '"ground": "official-list"' in letters.described(whole)
         poisoned.clear()
-        await asyncio.to_thread(letters.replay, stack, [shown])
+        assert await decided(stack, [shown], Action.REPLAY) == [Outcome.APPLIED]
         await applied(reader, [bad], 4)
-        assert [letter.open for letter in await asyncio.to_thread(partial(listed, all=True))] == [False]
+        assert not await asyncio.to_thread(listed, stack, bad.id)
+        (closed,) = await asyncio.to_thread(partial(listed, stack, bad.id, all=True))
+        (note,) = closed.letter.decisions
+        assert (note.by, note.why, note.action, note.outcome) == ("ada", "mended", "replay", "applied")
+        (closed,) = await asyncio.to_thread(letters.whole, stack, shown.letter.id)
+        assert (closed.letter.value, closed.letter.headers, closed.letter.detail) == (None, [], "")
+
+
+async def test_a_letter_that_is_given_up_lets_its_aggregate_go_on(stack: LocalStack, producer: Service) -> None:
+    async def trip(tx: Transaction, envelope: Envelope) -> None:
+        if (envelope.attributes.subject, envelope.attributes.aggregateversion) == (bad.id, 2):
+            raise ValueError("this event is wrong")
+
+    bad = await backbone.write_city(producer)
+    for _ in range(3):
+        bad = await backbone.write_city(producer, bad)
+    async with backbone.running(stack, backbone.READER, backbone.counting_inbox(before=trip)) as reader:
+        kept = await one_listed(stack, bad.id)
+        assert (await backbone.orders(reader, bad))[bad.id] == [1]
+        assert await decided(stack, [kept], Action.DROP) == [Outcome.DROPPED]
+
+        async def went_on() -> bool:
+            return (await backbone.orders(reader, bad))[bad.id] == [1, 3, 4]
+
+        await eventually(went_on, "the events behind it have their effects, and it has none")
+        await applied(reader, await story(producer, 2, 2), 2)
+        assert await decided(stack, [kept], Action.REPLAY) == [None], "what was given up stays so"
+        assert (await backbone.orders(reader, bad))[bad.id] == [1, 3, 4]
+
+
+async def test_a_letter_that_fails_again_is_tried_once_per_decision(stack: LocalStack, producer: Service) -> None:
+    mended = asyncio.Event()
+
+    async def trip(tx: Transaction, envelope: Envelope) -> None:
+        if envelope.attributes.subject == bad.id and not mended.is_set():
+            raise ValueError("not mended yet")
+
+    bad = await backbone.write_city(producer)
+    bad = await backbone.write_city(producer, bad)
+    async with backbone.running(stack, backbone.READER, backbone.counting_inbox(before=trip)) as reader:
+        kept = await one_listed(stack, bad.id)
+        # Two operators press at the same moment.
+        both = await decided(stack, [kept, kept], Action.REPLAY)
+        assert sorted(both, key=str) == [None, Outcome.FAILED]
+        again = await one_listed(stack, bad.id)
+        assert again.letter.attempt == 2
+        assert await decided(stack, [again], Action.REPLAY) == [Outcome.FAILED]
+        mended.set()
+        assert await decided(stack, [again], Action.REPLAY) == [None], "it was decided about an older failure"
+        last = await one_listed(stack, bad.id)
+        assert await decided(stack, [last], Action.REPLAY) == [Outcome.APPLIED]
+        await applied(reader, [bad], 2)
+
+
+async def test_a_replayed_letter_can_wait_for_what_is_not_known_yet(stack: LocalStack, producer: Service) -> None:
+    mended = asyncio.Event()
+
+    async def needs_late(tx: Transaction, envelope: Envelope) -> None:
+        if envelope.attributes.subject == early.id:
+            if not mended.is_set():
+                raise ValueError("not mended yet")
+            if await tx.get(backbone.SEEN, late.id) is None:
+                raise NotYetKnown("city", late.id)
+
+    early, late = await backbone.write_city(producer), City(id=new_id("city"))
+    early = await backbone.write_city(producer, early)
+    async with backbone.running(stack, backbone.READER, backbone.counting_inbox(before=needs_late)) as reader:
+        kept = await one_listed(stack, early.id)
+        # The relay sends the bad event once more, which then waits behind its own letter.
+        await producer.store.db["outbox"].update_many({"aggregate": early.id}, {"$set": {"published": False}})
+        await applied(reader, await story(producer, 2, 2), 2)
+        mended.set()
+        assert await decided(stack, [kept], Action.REPLAY) == [Outcome.WAITS]
+        assert not await backbone.orders(reader, early)
+        await backbone.write_city(producer, late)
+        await applied(reader, [early], 2)
+        early = await backbone.write_city(producer, early)
+        await applied(reader, [early], 3)
+
+
+async def test_what_is_no_decision_harms_no_decision(stack: LocalStack, producer: Service, topics: Topics) -> None:
+    mended = asyncio.Event()
+
+    async def trip(tx: Transaction, envelope: Envelope) -> None:
+        if envelope.attributes.subject == bad.id and not mended.is_set():
+            raise ValueError("not mended yet")
+
+    bad = await backbone.write_city(producer)
+    async with backbone.running(stack, backbone.READER, backbone.counting_inbox(before=trip)) as reader:
+        kept = await one_listed(stack, bad.id)
+        mended.set()
+        for value in (b"{", None, b'{"letter": "x"}'):
+            await send(topics, replays(backbone.READER), b"", value, [])
+        assert await decided(stack, [kept], Action.REPLAY) == [Outcome.APPLIED]
+        await applied(reader, [bad], 1)
+        found = await asyncio.to_thread(
+            partial(letters.letters, stack, backbone.READER, topic=replays(backbone.READER))
+        )
+        assert len(found) == 3, "what the operator's door could not read is kept as well"
+        assert await decided(stack, found, Action.DROP) == [Outcome.DROPPED] * 3
 
 
 async def test_an_event_that_refers_to_something_unknown_waits_for_it(stack: LocalStack, producer: Service) -> None:

@@ -107,9 +107,9 @@ async def _facts(story: Story, city: City) -> dict[str, Any]:
 async def _dead_letters(story: Story, step: Step) -> None:
     """A dead letter may only be what a platform sent malformed."""
     letters = await asyncio.to_thread(story.ground.letters)
-    unexpected = [letter for letter in letters if (letter.id.topic, letter.id.offset) not in story.malformed]
+    unexpected = [kept for kept in letters if (kept.letter.topic, kept.letter.offset) not in story.malformed]
     story.figures["dead_letters"] = {"expected": len(letters) - len(unexpected), "unexpected": len(unexpected)}
-    told = "; ".join(f"{letter.service} {letter.id}: {letter.told('reason')}" for letter in unexpected[:3])
+    told = "; ".join(f"{kept.service} {kept.letter.id}: {kept.letter.reason}" for kept in unexpected[:3])
     story.claim(
         not unexpected,
         "Every dead letter is a message that was sent malformed",

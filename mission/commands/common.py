@@ -1,0 +1,24 @@
+"""What the groups of commands share: the terminal, and that there is a platform."""
+
+import sys
+
+from rich.console import Console
+
+from infra.local.errors import LocalError
+from mission import place
+from mission.place import State
+
+console = Console(width=None if sys.stdout.isatty() else 140)
+
+
+def running() -> State:
+    """The state of the running platform. Raises :class:`LocalError` when there is none."""
+    state = place.read_state()
+    if state is None or place.supervisor().process is None:
+        raise LocalError("The platform is not running; `make up` starts it.")
+    return state
+
+
+def ensure_running() -> None:
+    """Raises :class:`LocalError` when the platform meant does not run."""
+    running()
