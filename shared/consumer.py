@@ -51,7 +51,12 @@ REPEATED = Counter("mission_events_repeated_total", "Events that were known alre
 DEAD = Counter("mission_dead_letters_total", "Records that could not be applied", ["topic", "reason"])
 PARKED = Gauge("mission_events_parked", "Events that wait for another one")
 LAG = Gauge("mission_consumer_lag", "Records not yet applied", ["topic"])
-STOPPED = Gauge("mission_partitions_stopped", "Partitions that wait for a newer release of this service")
+OPEN = Gauge("mission_dead_letters_open", "Dead letters that wait for an operator's decision")
+STOPPED = Gauge("mission_partitions_stopped", "Partitions that wait for a newer release of this service", ["group"])
+STALLED = Gauge("mission_consumer_stalled_seconds", "Since when there is lag and nothing was applied", ["group"])
+MEASURED = Gauge(
+    "mission_consumer_measured_timestamp_seconds", "When the consumer last reached broker and database", ["group"]
+)
 
 lenient_records.install()
 log = structlog.get_logger()
@@ -190,6 +195,7 @@ class Consumer:
         self._monitor: asyncio.Task[None] | None = None
         self._subscriber: BatchSubscriber | None = None
         self._positions: dict[TopicPartition, int] = {}
+        self._lags: dict[str, int] = {}
         self._lagging_since: float | None = None
         self._busy_since: float | None = None
         self._any_parked = True
@@ -339,7 +345,7 @@ class Consumer:
         if partition not in self.stopped:
             self.stopped[partition] = str(error)
             log.error("partition-stopped", topic=partition.topic, partition=partition.partition, reason=str(error))
-        STOPPED.set(len(self.stopped))
+        STOPPED.labels(self.group).set(len(self.stopped))
 
     async def _until_done(self, work: Callable[[], Awaitable[R]]) -> R:
         backoff = 0.1
@@ -579,6 +585,8 @@ class Consumer:
                 parked = await self._store.count(WAITING, {})
                 self._any_parked = parked > 0
                 PARKED.set(parked)
+                OPEN.set(await self._store.count(LETTERS, {"open": True}))
+                MEASURED.labels(self.group).set_to_current_time()
                 if parked:
                     free = {"waiting": {"$gt": 0}, "blocked_by": None}
                     await self.take_up({"state": {"$in": await self._store.raw(STATES).distinct("_id", free)}})
@@ -591,9 +599,10 @@ class Consumer:
             return
         assigned = consumer.assignment()
         self.stopped = {partition: why for partition, why in self.stopped.items() if partition in assigned}
-        STOPPED.set(len(self.stopped))
+        STOPPED.labels(self.group).set(len(self.stopped))
         self._positions = {partition: end for partition, end in self._positions.items() if partition in assigned}
-        lags: dict[str, int] = dict.fromkeys(self._reads, 0)
+        # A topic whose partitions went to another instance has no lag here.
+        lags = dict.fromkeys(self._lags or self._reads, 0)
         if assigned:
             # Behind a fetch that waits at the broker on the same connection.
             async with asyncio.timeout(10):
@@ -603,6 +612,7 @@ class Consumer:
                         self._positions[partition] = await consumer.committed(partition) or 0
                     begun = self._positions[partition]
                     lags[partition.topic] = lags.get(partition.topic, 0) + max(end - begun, 0)
+        self._lags = lags
         for topic, lag in lags.items():
             LAG.labels(topic).set(lag)
         halted = {partition.topic for partition in self.stopped}
@@ -610,6 +620,7 @@ class Consumer:
             self._lagging_since = None
         elif self._lagging_since is None:
             self._lagging_since = time.monotonic()
+        STALLED.labels(self.group).set(time.monotonic() - self._lagging_since if self._lagging_since else 0)
 
 
 def _regex(name: str) -> re.Pattern[str]:

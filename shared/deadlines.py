@@ -5,12 +5,14 @@ so it fires exactly once, also across crashes; it fires late rather than never.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import structlog
 from opentelemetry import trace
+from prometheus_client import Counter, Gauge
 from pymongo import ASCENDING, IndexModel, ReplaceOne
 from pymongo.errors import PyMongoError
 
@@ -21,6 +23,10 @@ from shared.store import Collection, Document, Store, Transaction, is_outage
 POLL_SECONDS = 0.5
 CLAIM_SECONDS = 30
 RETRY_SECONDS = 60
+MEASURE_SECONDS = 5.0
+
+FIRED = Counter("mission_deadlines_total", "Deadlines by what became of them", ["kind", "outcome"])
+LATE = Gauge("mission_deadlines_late_seconds", "For how long the oldest deadline that is due has waited")
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("mission")
@@ -85,14 +91,24 @@ class Deadlines:
         return self._task is None or not self._task.done()
 
     async def _work(self, store: Store) -> None:
+        measured = -MEASURE_SECONDS
         while True:
             try:
+                if time.monotonic() - measured >= MEASURE_SECONDS:
+                    await self._measure(store)
+                    measured = time.monotonic()
                 fired = await self._fire_next(store)
             except (PyMongoError, OSError) as error:
                 log.warning("deadlines-retry", error=repr(error))
                 fired = False
             if not fired:
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def _measure(self, store: Store) -> None:
+        now = store.clock.now()
+        due = {"due": {"$lte": now}, "kind": {"$in": list(self._handlers)}}
+        oldest = await store.find(DEADLINES, due, sort=[("due", ASCENDING)], limit=1)
+        LATE.set((now - oldest[0].due).total_seconds() if oldest else 0)
 
     async def _fire_next(self, store: Store) -> bool:
         unclaimed = {"$or": [{"claimed_until": None}, {"$expr": {"$lt": ["$claimed_until", "$$NOW"]}}]}
@@ -116,7 +132,10 @@ class Deadlines:
             except Exception as error:
                 if is_outage(error):
                     raise
+                FIRED.labels(deadline.kind, "failed").inc()
                 log.error("deadline-failed", kind=deadline.kind, id=deadline.id, error=repr(error))
                 later = [{"$set": {"claimed_until": {"$add": ["$$NOW", RETRY_SECONDS * 1000]}}}]
                 await store.claim(DEADLINES.name, {"_id": deadline.id}, later)
+            else:
+                FIRED.labels(deadline.kind, "fired").inc()
         return True

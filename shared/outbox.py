@@ -188,6 +188,9 @@ class Relay:
             try:
                 if loop.time() - renewed >= RENEW_SECONDS:
                     if not await self._lease():
+                        # Whoever has the lease measures.
+                        AGE.set(0)
+                        PARKED.set(0)
                         await asyncio.sleep(RENEW_SECONDS)
                         continue
                     renewed = loop.time()

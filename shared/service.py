@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from faststream.kafka import KafkaBroker
 from faststream.security import SASLScram512
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
@@ -34,6 +34,8 @@ from shared.store import Collection, Store, is_outage
 RELAY_STUCK_SECONDS = 60
 GRACE_SECONDS = 10
 PLATFORM_REFRESH_MS = 5000
+
+MISSING = Gauge("mission_missing", "What this process waits for, as /health/ready tells it", ["dependency"])
 
 log = structlog.get_logger()
 Hook = Callable[["Service"], Awaitable[None]]
@@ -336,7 +338,11 @@ def _operations() -> APIRouter:
         return JSONResponse(status, 503 if missing else 200)
 
     @router.get("/metrics")
-    async def metrics() -> Response:
+    async def metrics(service: ServiceDep) -> Response:
+        missing = await service.missing()
+        MISSING.clear()
+        for dependency in missing:
+            MISSING.labels(dependency.partition(":")[0]).set(1)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -42,6 +42,7 @@ FINISH_SECONDS: Final = 5.0
 
 MAILS = Counter("mission_mails_total", "Mails by what became of them", ["outcome"])
 AWAY = Gauge("mission_mail_server_away", "Whether the mail server cannot be used")
+WAITING = Gauge("mission_mails_waiting", "Mails that are not handed over yet, those due later included")
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("mission")
@@ -92,6 +93,7 @@ class Sender:
                     # What this instance had in hand when it was killed need not wait for the claim's end.
                     await delivery.resume(store, self._instance)
                     resumed = True
+                WAITING.set(await delivery.waiting(store))
                 if not await self._round(store):
                     await self._wait(store)
                 failures = 0

@@ -167,6 +167,11 @@ def _record(tx: Transaction, message: Message, mail: Mail, outcome: DeliveryStat
         otel.detach(token)
 
 
+async def waiting(store: Store) -> int:
+    """How many mails are not handed over yet."""
+    return await store.count(MAILS, {"outcome": None})
+
+
 async def next_due(store: Store) -> timedelta | None:
     """How long until a mail is due that nobody has claimed; None when no mail waits."""
     row = await store.raw(MAILS).find_one({"outcome": None, **FREE}, {"due": 1}, sort=[("due", 1)])
