@@ -75,6 +75,10 @@ class State(Document):
         """Whether later events of the aggregate have to be parked: behind a dead letter, or behind parked ones."""
         return self.blocked_by is not None or self.waiting > 0
 
+    def change(self) -> dict[str, Any]:
+        """The update that stores this, with the database's own time under ``at``."""
+        return {"$set": self.model_dump(exclude={"id"}), "$currentDate": {"at": True}}
+
     def reach(self, item: "Item") -> None:
         """Takes note that the aggregate's events are dealt with up to this one."""
         self.version, self.ordinal = max((self.version, self.ordinal), (item.version, item.ordinal))
@@ -412,7 +416,7 @@ class Consumer:
                 applied.add(item.aggregate)
             changed[state.id] = state
         for state in changed.values():
-            tx.defer(STATES, UpdateOne({"_id": state.id}, {"$set": state.model_dump(exclude={"id"})}, upsert=True))
+            tx.defer(STATES, UpdateOne({"_id": state.id}, state.change(), upsert=True))
         return applied
 
     async def _try(self, tx: Transaction, item: Item, state: State) -> Outcome:
@@ -553,7 +557,7 @@ class Consumer:
                     await self._handle(tx, item)
                     state.version, state.ordinal = item.version, item.ordinal
             state.waiting -= 1
-            await tx.update(STATES, {"_id": state_id}, {"$set": state.model_dump(exclude={"id"})})
+            await tx.update(STATES, {"_id": state_id}, state.change())
             return state.blocked_by is None
 
         try:
