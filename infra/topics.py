@@ -114,10 +114,18 @@ def ensure_topics(
     ]
     if missing:
         _create(admin, missing)
-    changes = [change for state in found if state.partitions is not None and (change := _correction(state))]
+    # Such a change counts as false: its length is that of another list within it.
+    corrections = [_correction(state) for state in found if state.partitions is not None]
+    changes = [change for change in corrections if change is not None]
     if changes:
         for future in admin.incremental_alter_configs(changes, request_timeout=TIMEOUT).values():
             future.result()
+        names = {change.name for change in changes}
+        wait_until(
+            lambda: not any(
+                state.name in names and _correction(state) is not None for state in states(admin, platforms, topics)
+            )
+        )
     return [topic.topic for topic in missing] + [change.name for change in changes]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
@@ -19,7 +19,7 @@ from infra.databases import database
 from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.stack import LocalStack
-from infra.topics import ensure_topics, states
+from infra.topics import ensure_topics, states, wait_until
 from tests.integration.outsiders import read, write
 
 REFUSED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
@@ -57,7 +57,16 @@ def test_what_somebody_changed_by_hand_is_put_right(stack: LocalStack) -> None:
     by_hand = next(rule for rule in rules([]) if rule.principal == "User:catalogue")
     for deleted in admin.delete_acls([exactly(by_hand)]).values():
         assert deleted.result()
+    settings = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in (("retention.ms", "86400000"), ("segment.ms", "3600000"))
+    ]
+    changed = ConfigResource(ResourceType.TOPIC, "registration.cities", incremental_configs=settings)
+    for altered in admin.incremental_alter_configs([changed]).values():
+        altered.result()
+    wait_until(lambda: any(state.difference for state in states(admin, stack.platforms())))
     stack.apply_registry()
+    assert not [state.difference for state in states(admin, stack.platforms()) if state.difference]
     assert present(admin) == rules(stack.platforms())
     assert ensure_topics(admin, stack.platforms()) == []
 
