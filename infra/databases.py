@@ -68,7 +68,7 @@ def ask(url: str, name: str, commands: Sequence[Mapping[str, Any]]) -> list[dict
     """
     client: MongoClient[dict[str, Any]]
     with MongoClient(url, tz_aware=True, serverSelectionTimeoutMS=5000) as client:
-        return [client[name].command(dict(command)) for command in commands]
+        return [client[name].command(dict(command), codec_options=client.codec_options) for command in commands]
 
 
 def hello(client: MongoClient[dict[str, Any]]) -> dict[str, Any]:

@@ -43,14 +43,19 @@ class Secrets:
         try:
             return path.read_text()
         except FileNotFoundError:
-            write_private(path, make())
+            self._write(path, make())
             return path.read_text()
 
     def put(self, principal: str, name: str, value: str) -> None:
         """Sets a secret that is derived from others, such as a connection string."""
         path = self.directory(principal) / name
         if not path.exists() or path.read_text() != value:
-            write_private(path, value)
+            self._write(path, value)
+
+    def _write(self, path: Path, value: str) -> None:
+        # Not left to the file's own making, which would give this folder the usual rights.
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, value)
 
     def kafka(self, principal: str) -> tuple[str, str]:
         """Kafka's user name and password of a principal."""
