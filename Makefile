@@ -1,5 +1,6 @@
 # One door to everything; `make` alone lists the targets.
-# Options: SERVICE=catalogue (test), STACK=compose (demo), ARGS="..." (passed on), MISSION_PORT_BASE=18080.
+# Options: SERVICE=catalogue (test), ARGS="..." (passed on), MISSION_PORT_BASE=18080,
+# STACK=compose (demo, up, down, status, logs, clean: in containers), STACK=containers (test: Kafka and MongoDB in them).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -14,6 +15,8 @@ PACKAGE := $(subst -,_,$(SERVICE))
 
 .PHONY: help setup demo up down status logs test check contracts lock format clean
 
+demo up down status logs clean: export MISSION_STACK := $(or $(STACK),$(MISSION_STACK))
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
@@ -23,7 +26,7 @@ $(READY): requirements.lock
 	@PYTHON=$(PYTHON) bin/setup
 
 demo: $(READY) ## Start the platform and play the whole story
-	@$(PY) -m mission demo $(if $(STACK),--stack=$(STACK)) $(ARGS)
+	@$(PY) -m mission demo $(ARGS)
 
 up: $(READY) ## Start the platform; it goes on in the background
 	@$(PY) -m mission up --detach $(ARGS)
@@ -40,9 +43,9 @@ logs: $(READY) ## Show the logs, readable (SERVICE=catalogue, ARGS=-f)
 test: $(READY) ## Run the tests on the real broker and store (SERVICE=catalogue for one service's)
 ifdef SERVICE
 	@find tests -name '*$(PACKAGE)*' -not -name '*.pyc' | grep -q . || { echo "There are no tests of $(SERVICE)." >&2; exit 1; }
-	@find tests -name '*$(PACKAGE)*' -not -path '*/__pycache__*' \( -name 'test_*.py' -o -type d \) -print0 | xargs -0 $(PY) -m pytest $(ARGS)
+	@find tests -name '*$(PACKAGE)*' -not -path '*/__pycache__*' \( -name 'test_*.py' -o -type d \) -print0 | xargs -0 $(PY) -m pytest $(if $(STACK),--stack=$(STACK)) $(ARGS)
 else
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest $(if $(STACK),--stack=$(STACK)) $(ARGS)
 endif
 
 check: $(READY) ## Lint, format, types, walls, contracts, lock, audit

@@ -122,8 +122,10 @@ def ensure_topics(
             future.result()
         names = {change.name for change in changes}
         wait_until(
-            lambda: not any(
-                state.name in names and _correction(state) is not None for state in states(admin, platforms, topics)
+            lambda: (
+                not any(
+                    state.name in names and _correction(state) is not None for state in states(admin, platforms, topics)
+                )
             )
         )
     return [topic.topic for topic in missing] + [change.name for change in changes]

@@ -13,13 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from contracts.national_platforms import PlatformListed
 from infra.access import present, rules
+from infra.compose.stack import ComposeStack
 from infra.local.errors import LocalError
 from infra.local.ports import bindable
 from infra.local.stack import ROOT
 from infra.topics import states
-from mission import clock, lifecycle, logs, place, platforms, rolling
+from mission import clock, containers, lifecycle, logs, place, platforms, rolling
 from mission.commands import dead_letters
-from mission.commands.common import console, running
+from mission.commands.common import console, ensure_running, running
 from mission.place import Health, State
 from mission.status import crashes, lag, process_table, topic_table
 from mission.supervisor import command, environment, scale_of
@@ -48,6 +49,10 @@ def up(
     services: Annotated[bool, typer.Option(help="Also the services, not only Kafka, MongoDB and mail.")] = True,
 ) -> None:
     """Start everything; Ctrl-C stops it, unless it was detached."""
+    if place.in_containers():
+        there = containers.up(console, scale_of(scale or []))
+        console.print(f"Ready at {there.public_url}, mails at {there.mail_url}. `make down STACK=compose` stops it.")
+        return
     state = started(scale_of(scale or []), services=services)
     url = place.stack().public_url
     if detach:
@@ -112,13 +117,17 @@ def restart(service: Annotated[str, typer.Argument(help="Such as catalogue.")]) 
 @app.command()
 def down() -> None:
     """Stop everything; the data stays."""
-    console.print("Stopped." if lifecycle.stop() else "Nothing was running.")
+    stopped = containers.down() if place.in_containers() else lifecycle.stop()
+    console.print("Stopped." if stopped else "Nothing was running.")
 
 
 @app.command()
 def clean() -> None:
     """Stop everything and remove its data, secrets included; downloads stay."""
-    lifecycle.clean()
+    if place.in_containers():
+        ComposeStack().clean()
+    else:
+        lifecycle.clean()
     console.print("The platform's data is gone.")
 
 
@@ -127,6 +136,9 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every two seconds.")] = False,
 ) -> None:
     """Show what runs: state, memory, how far consumers are behind, and why something crashed."""
+    if place.in_containers():
+        console.print(containers.status_table())
+        return
     state = running()
     with Live(console=console, auto_refresh=False) as live:
         while True:
@@ -150,6 +162,9 @@ def show_logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 50,
 ) -> None:
     """Show the logs, readable; those of Kafka, MongoDB and mail only when they are named."""
+    if place.in_containers():
+        containers.logs(service or [], follow=follow, lines=lines)
+        return
     paths = logs.files(service or [])
     for text in logs.last(paths, lines):
         console.print(text, soft_wrap=True)
@@ -182,8 +197,8 @@ def topics(context: typer.Context) -> None:
     """Show every topic of the registry and how the broker differs from it."""
     if context.invoked_subcommand is not None:
         return
-    running()
-    stack = place.stack()
+    ensure_running()
+    stack = place.operated()
     admin = stack.kafka.admin()
     found = states(admin, stack.platforms())
     console.print(topic_table(found))
@@ -196,8 +211,8 @@ def topics(context: typer.Context) -> None:
 @topics_app.command("apply")
 def apply_topics() -> None:
     """Bring topics, users and access rules to what the registry says."""
-    running()
-    stack = place.stack()
+    ensure_running()
+    stack = place.operated()
     stack.apply_registry()
     different = [state for state in states(stack.kafka.admin(), stack.platforms()) if state.difference]
     for state in different:
@@ -238,7 +253,7 @@ def add_platform(
     language: Annotated[list[str] | None, typer.Option(help="The languages it writes in, BCP 47.")] = None,
 ) -> None:
     """Let a national platform send its events."""
-    running()
+    ensure_running()
     entry: dict[str, Any] = {
         "platform": platform,
         "name": name,
@@ -254,7 +269,7 @@ def add_platform(
     except ValidationError as error:
         first = error.errors()[0]
         raise LocalError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.") from error
-    properties = platforms.add(place.stack(), listed)
+    properties = platforms.add(place.operated(), listed)
     console.print(f"{name} can send. Its client configuration, with its password: {properties}", soft_wrap=True)
 
 

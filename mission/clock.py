@@ -4,7 +4,6 @@ import json
 import re
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from infra.local.errors import LocalError
@@ -29,14 +28,10 @@ def duration(text: str) -> timedelta:
         raise LocalError(f"{text!r} is longer than a calendar reaches.") from error
 
 
-def _file() -> Path:
-    return place.home() / "clock.json"
-
-
 def shift() -> timedelta:
     """How far this platform's clock is ahead of the machine's."""
     try:
-        return timedelta(seconds=json.loads(_file().read_text())["offset_seconds"])
+        return timedelta(seconds=json.loads(place.clock_file().read_text())["offset_seconds"])
     except FileNotFoundError:
         return timedelta()
 
@@ -63,10 +58,11 @@ def now() -> datetime:
 
 
 def _write(offset: timedelta) -> None:
-    path = _file()
+    path = place.clock_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps({"offset_seconds": offset.total_seconds()}))
+    draft.chmod(0o644)  # in a container its reader is somebody else
     draft.replace(path)
     # Until then processes may tell different times, and what one closes another still takes.
     time.sleep(REREAD_SECONDS)

@@ -9,6 +9,8 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from contracts.registry import SERVICES
+from infra.compose.stack import ComposeStack
+from infra.local.errors import LocalError
 from infra.local.ports import Ports
 from infra.local.process import Daemon
 from infra.local.stack import ROOT, LocalStack
@@ -58,6 +60,27 @@ class State(BaseModel):
     problem: str = ""
 
 
+def in_containers() -> bool:
+    """Whether the platform meant is the one that docker-compose.yml describes: ``MISSION_STACK=compose``.
+
+    Raises :class:`LocalError` for a stack that there is none of.
+    """
+    chosen = os.environ.get("MISSION_STACK") or "local"
+    if chosen not in ("local", "compose"):
+        raise LocalError(f"There is no stack {chosen!r} to run the platform on; there are local and compose.")
+    return chosen == "compose"
+
+
+def operated() -> Stack:
+    """The platform meant, as an operator sees it: its broker, its stores, its secrets."""
+    return ComposeStack() if in_containers() else stack()
+
+
+def clock_file() -> Path:
+    """The file that shifts the clock of the platform meant."""
+    return ComposeStack().clock_file if in_containers() else home() / "clock.json"
+
+
 def home() -> Path:
     """The platform's data: ``.local`` in the project's directory, or where ``MISSION_HOME`` says."""
     return Path(os.environ.get("MISSION_HOME") or ROOT / ".local").absolute()
@@ -75,11 +98,6 @@ def stack(ports: Ports | None = None) -> LocalStack:
             return LocalStack(home(), Ports(state.port_base), tls=state.platforms_tls)
         ports = Ports.from_environment()
     return LocalStack(home(), ports, tls=tls)
-
-
-def operated() -> Stack:
-    """The platform meant, as an operator sees it: its broker, its stores, its secrets."""
-    return stack()
 
 
 def supervisor() -> Daemon:

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from rich.table import Table
 
 from contracts.registry import SERVICES
-from infra.local.stack import LocalStack
+from infra.stack import Stack
 from infra.topics import TopicState
 from mission.place import Health, ProcessState, State
 
@@ -25,7 +25,7 @@ def memory(process: ProcessState) -> int | None:
         return None
 
 
-def lag(stack: LocalStack) -> dict[str, int]:
+def lag(stack: Stack) -> dict[str, int]:
     """How many records each service has not taken yet, over all its consumer groups.
 
     Raises ``KafkaException`` when the broker does not answer.

@@ -140,12 +140,13 @@ class ComposeStack(Stack):
         return answers
 
     def memory(self) -> dict[str, int]:
-        """Resident memory in bytes by container."""
+        """Resident memory in bytes by container, such as ``catalogue-1``."""
         ids = self.output("ps", "--quiet").split()
-        shown = "docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"
-        result = subprocess.run([*shown, *ids], capture_output=True, text=True)
-        lines = [line.split() for line in result.stdout.splitlines()]
-        return {name: _bytes(used) for name, used, *_ in lines}
+        label = '{{{{index .Config.Labels "com.docker.compose.{}"}}}}'
+        name = f"{label.format('service')}-{label.format('container-number')}"
+        names = dict(_lines("docker", "inspect", "--format", f"{{{{.Id}}}} {name}", *ids))
+        used = _lines("docker", "stats", "--no-stream", "--no-trunc", "--format", "{{.ID}} {{.MemUsage}}", *ids)
+        return {names[id]: _bytes(size) for id, size, *_ in used}
 
     def _wait_until_ready(self, waiting: Callable[[str], None]) -> None:
         deadline, told = time.monotonic() + START_SECONDS, ""
@@ -169,6 +170,11 @@ def _missing(port: int) -> str:
         return "the gateway"
     finally:
         connection.close()
+
+
+def _lines(*command: str) -> list[list[str]]:
+    """The words of each line that a program writes."""
+    return [line.split() for line in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()]
 
 
 UNITS: Final = ("B", "KiB", "MiB", "GiB")

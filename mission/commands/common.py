@@ -5,7 +5,7 @@ import sys
 from rich.console import Console
 
 from infra.local.errors import LocalError
-from mission import place
+from mission import containers, place
 from mission.place import State
 
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -21,4 +21,7 @@ def running() -> State:
 
 def ensure_running() -> None:
     """Raises :class:`LocalError` when the platform meant does not run."""
-    running()
+    if place.in_containers():
+        containers.running()
+    else:
+        running()

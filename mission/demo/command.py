@@ -4,21 +4,21 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from rich.console import Console
 
 from infra.local.errors import LocalError
-from mission import lifecycle, place
+from mission import containers, lifecycle, place
 from mission.demo import stage, summary
 from mission.demo.door import Door
 from mission.demo.errors import Untrue
-from mission.demo.ground import Ground, Local
+from mission.demo.ground import Containers, Ground, Local
 from mission.demo.mails import Mails
 from mission.demo.progress import Show, Step
 from mission.demo.steps import calendar, catalogue, national_platforms, notification, outside, registration, selection
 from mission.demo.story import Story
-from mission.place import State
 
 STEPS: Final[Mapping[str, Callable[[Story, Step], Awaitable[None]]]] = {
     "Catalogue: what the Mission offers": catalogue.tell,
@@ -31,18 +31,21 @@ STEPS: Final[Mapping[str, Callable[[Story, Step], Awaitable[None]]]] = {
 }
 
 
-def demo(console: Console, started: Callable[[dict[str, int]], State]) -> None:
-    """Plays the story on this machine. Raises :class:`LocalError` when something in it did not come true."""
-    if aside := stage.clear():
+def demo(console: Console, started: Callable[[dict[str, int]], object]) -> None:
+    """Plays the story on an empty platform. Raises :class:`LocalError` when something in it did not come true."""
+    contained = place.in_containers()
+    if contained:
+        stage.clear_containers()
+    elif aside := stage.clear():
         console.print(f"The data that was here is kept in {aside}.", soft_wrap=True)
     console.print("[bold]An empty platform starts[/]")
     try:
-        seconds = stage.start(started)
+        seconds = stage.start(partial(containers.up, console) if contained else started)
         console.print(f"      [dim]{seconds:.1f} s[/]", highlight=False)
-        ground = Local()
+        ground: Ground = Containers() if contained else Local()
         login = play(console, ground, seconds)
     except KeyboardInterrupt:
-        lifecycle.stop()
+        containers.down() if contained else lifecycle.stop()
         raise LocalError(
             "The demo was interrupted and its platform stopped; `make demo` plays it from the start."
         ) from None
@@ -50,7 +53,7 @@ def demo(console: Console, started: Callable[[dict[str, int]], State]) -> None:
         raise LocalError(
             f"{untrue} The platform is still up: `make status` and `make logs` show more, `make down` stops it."
         ) from None
-    farewell(console, ground.url, login)
+    farewell(console, ground.url, login, " STACK=compose" if contained else "")
 
 
 def play(console: Console, ground: Ground, ready_seconds: float) -> tuple[str, str]:
@@ -84,8 +87,8 @@ async def _tell(console: Console, ground: Ground, ready_seconds: float) -> tuple
     return story, summary.report(story, seconds)
 
 
-def farewell(console: Console, url: str, login: tuple[str, str]) -> None:
-    """What to open, a login to try, and what to type next."""
+def farewell(console: Console, url: str, login: tuple[str, str], where: str) -> None:
+    """What to open, a login to try, and what to type next (``where`` it runs)."""
     mail, password = login
     console.print(
         f"\n[bold]The platform is still up.[/]\n"
@@ -95,9 +98,9 @@ def farewell(console: Console, url: str, login: tuple[str, str]) -> None:
         f"  a login to try      {mail}  {password}\n"
         f"                      (POST {url}/api/v1/auth/token)\n"
         f"[bold]Next:[/]\n"
-        f"  make status         what runs, how large, how far behind\n"
-        f"  make logs           what the services say\n"
-        f"  make down           stop it",
+        f"  make status{where}         what runs, how large, how far behind\n"
+        f"  make logs{where}           what the services say\n"
+        f"  make down{where}           stop it",
         highlight=False,
         soft_wrap=True,
     )

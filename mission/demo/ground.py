@@ -14,10 +14,11 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from contracts.national_platforms import PlatformListed
 from contracts.registry import OPERATOR
-from infra.local.stack import ROOT
+from infra.compose.stack import ComposeStack
+from infra.local.stack import ROOT, LocalStack
 from mission import clock, letters, place, platforms, status
 from mission.demo.errors import Untrue
-from mission.demo.mails import Maildir, Source
+from mission.demo.mails import Catcher, Maildir, Source
 from mission.letters import Kept
 from mission.supervisor import environment
 
@@ -54,16 +55,12 @@ class Ground(Protocol):
         """Every dead letter."""
 
 
-class Local:
-    """The platform that runs on this machine without containers."""
+class Operated:
+    """What is the same wherever the platform runs."""
 
-    def __init__(self) -> None:
-        self._stack = place.stack()
-        self.url = self._stack.public_url
-
-    def mails(self) -> Source:
-        """The Maildir of the development mail server."""
-        return Maildir(self._stack.maildir)
+    def __init__(self, stack: LocalStack | ComposeStack) -> None:
+        self._stack = stack
+        self.url = stack.public_url
 
     def add_platforms(self, entries: Sequence[PlatformListed]) -> dict[str, Path]:
         """Adds them one by one, as an operator would."""
@@ -72,16 +69,6 @@ class Local:
     def forward(self, by: timedelta) -> None:
         """As ``mission clock forward``."""
         clock.forward(by)
-
-    async def bootstrap(self, arguments: Sequence[str]) -> str:
-        """Runs registration's command with registration's own settings."""
-        settings = environment(self._stack, "registration", 0, {})
-        return await run([sys.executable, "-m", "services.registration.bootstrap", *arguments], settings)
-
-    def memory(self) -> dict[str, int]:
-        """Resident memory in bytes by process, of those that the supervisor knows."""
-        state = place.read_state()
-        return {process.name: status.memory(process) or 0 for process in (state.processes if state else ())}
 
     def topics(self) -> dict[str, int]:
         """How many records lie on each topic, those of the broker itself left out."""
@@ -94,6 +81,51 @@ class Local:
     def letters(self) -> list[Kept]:
         """As ``mission dead-letters list --all``."""
         return letters.letters(self._stack, all=True)
+
+
+class Local(Operated):
+    """The platform that runs on this machine without containers."""
+
+    _stack: LocalStack
+
+    def __init__(self) -> None:
+        super().__init__(place.stack())
+
+    def mails(self) -> Source:
+        """The Maildir of the development mail server."""
+        return Maildir(self._stack.maildir)
+
+    async def bootstrap(self, arguments: Sequence[str]) -> str:
+        """Runs registration's command with registration's own settings."""
+        settings = environment(self._stack, "registration", 0, {})
+        return await run([sys.executable, "-m", "services.registration.bootstrap", *arguments], settings)
+
+    def memory(self) -> dict[str, int]:
+        """Resident memory in bytes by process, of those that the supervisor knows."""
+        state = place.read_state()
+        return {process.name: status.memory(process) or 0 for process in (state.processes if state else ())}
+
+
+class Containers(Operated):
+    """The platform that docker-compose.yml describes."""
+
+    _stack: ComposeStack
+
+    def __init__(self) -> None:
+        super().__init__(ComposeStack())
+
+    def mails(self) -> Source:
+        """The mail catcher."""
+        return Catcher(self._stack.mail_url)
+
+    async def bootstrap(self, arguments: Sequence[str]) -> str:
+        """Runs registration's command in registration's container."""
+        command = self._stack.inside("registration", "python", "-m", "services.registration.bootstrap", *arguments)
+        return await run(command, self._stack.environment())
+
+    def memory(self) -> dict[str, int]:
+        """Memory in bytes by container."""
+        return self._stack.memory()
 
 
 async def run(command: Sequence[str], settings: Mapping[str, str] | None = None, *, cwd: Path = ROOT) -> str:

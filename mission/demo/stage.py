@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from infra.compose.stack import HOME, ComposeStack
 from infra.local.errors import LocalError
 from mission import lifecycle, place
-from mission.place import State
 
 SCALE: Final = {"events-calendar": 2}
 """The race for a training's places is run through two instances."""
@@ -50,12 +50,25 @@ def clear() -> Path | None:
     return aside
 
 
-def start(started: Callable[[dict[str, int]], State]) -> float:
+def clear_containers() -> None:
+    """Stops and removes a former demo's platform in containers.
+
+    Raises :class:`LocalError` for one that is not the demo's.
+    """
+    if (HOME / "secrets").exists() and not (HOME / MARK).exists():
+        raise LocalError(
+            "There is a platform in containers here that the demo did not make; `make clean STACK=compose` removes it"
+            " with all its data."
+        )
+    ComposeStack().clean()
+
+
+def start(started: Callable[[dict[str, int]], object]) -> float:
     """Starts the empty platform by the command line's own way, which shows its progress; returns the seconds."""
     began = time.monotonic()
     for name, value in EVERYBODY_AT_ONE_ADDRESS.items():
         os.environ.setdefault(name, value)
-    mark = place.home() / MARK
+    mark = (HOME if place.in_containers() else place.home()) / MARK
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
     started(dict(SCALE))
