@@ -5,7 +5,6 @@ from fastapi import FastAPI
 from services.cohort_selection.api import applications, calls, decisions, links, participations, reviews
 from services.cohort_selection.handlers import inbox, make_timers
 from services.cohort_selection.store import COLLECTIONS
-from shared.links import LINKS
 from shared.service import create_service
 from shared.settings import Settings
 
@@ -24,7 +23,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             participations.router,
         ],
         inbox=inbox,
-        collections=[*COLLECTIONS, LINKS],
+        collections=COLLECTIONS,
         timers=make_timers(),
         settings=settings,
     )

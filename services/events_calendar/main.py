@@ -7,7 +7,6 @@ from services.events_calendar.handlers import inbox
 from services.events_calendar.store import COLLECTIONS
 from services.events_calendar.usecases import guests, seating
 from services.events_calendar.usecases.desk import Desk
-from shared import links
 from shared.deadlines import Deadlines
 from shared.service import create_service
 from shared.settings import Settings
@@ -23,7 +22,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="Events calendar",
         routers=ROUTERS,
         inbox=inbox,
-        collections=(*COLLECTIONS, links.LINKS),
+        collections=COLLECTIONS,
         timers=timers,
         settings=settings,
     )

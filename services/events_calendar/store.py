@@ -14,6 +14,7 @@ from contracts.events_calendar import BookingState, PublicEvent, Session
 from contracts.national_platforms import PlatformListed
 from contracts.registration import CityStatus
 from services.events_calendar.domain.seats import Seats
+from shared.links import LINKS
 from shared.problems import not_found
 from shared.store import Collection, Document, Reader
 
@@ -208,6 +209,7 @@ COLLECTIONS = (
     GUESTS,
     GRANTED_PLACES,
     CITIES,
+    LINKS,
 )
 
 

@@ -30,6 +30,7 @@ from services.cohort_selection.store.submissions import (
     Review,
     Revision,
 )
+from shared.links import LINKS
 
 COLLECTIONS = (
     CALLS,
@@ -46,6 +47,7 @@ COLLECTIONS = (
     COUNTRIES,
     MEMBERS,
     PERSONS,
+    LINKS,
 )
 
 __all__ = [
