@@ -18,7 +18,7 @@ from shared.service import ServiceDep, StoreDep
 
 router = APIRouter(prefix="/grants", tags=["grants"])
 
-RoleName = Literal["administrator", "helpdesk", "programme-manager", "reviewer", "editor", "organiser"]
+RoleName = Literal["administrator", "helpdesk", "programme-manager", "reviewer", "editor", "organiser", "operator"]
 
 
 class Scope(Body):
