@@ -19,10 +19,11 @@ from infra.local.ports import bindable
 from infra.local.stack import ROOT
 from infra.topics import states
 from mission import clock, containers, lifecycle, logs, place, platforms, rolling
-from mission.commands import dead_letters
+from mission.commands import dead_letters, doctor, looking
 from mission.commands.common import console, ensure_running, running
+from mission.groups import lag
 from mission.place import Health, State
-from mission.status import crashes, lag, process_table, topic_table
+from mission.status import crashes, process_table, topic_table
 from mission.supervisor import command, environment, scale_of
 
 app = typer.Typer(
@@ -38,6 +39,8 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(clock_app, name="clock")
 app.add_typer(platform_app, name="platform")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(looking.app)
+app.add_typer(doctor.app)
 
 SCALE = typer.Option(help="How many of one service run, as --scale cohort-selection=3.", metavar="SERVICE=N")
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from infra.compose.stack import ComposeStack
 from infra.local.errors import LocalError
-from mission.status import lag
+from mission.groups import lag
 
 
 def up(console: Console, scale: Mapping[str, int]) -> ComposeStack:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, Message, Producer
+from rich.markup import escape
 from rich.table import Table
 
 from contracts.registry import OPERATOR, SERVICE_TOPICS, replays
@@ -154,13 +155,13 @@ def letter_table(found: Sequence[Kept]) -> Table:
     """The letters, one line each."""
     table = Table(title=f"{len(found)} dead letters", title_justify="left")
     for column in ("service", "id", "type", "reason", "detail", "failed (UTC)", "tries", "state"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("service", "id"))
     for kept in found:
         letter = kept.letter
         detail = letter.detail.splitlines()[0][:120] if letter.detail else ""
         state = "open" if letter.open else WORDS[letter.decisions[-1].outcome].partition(",")[0]
         table.add_row(
-            *(kept.service, letter.id, letter.type, letter.reason, detail),
+            *(kept.service, letter.id, letter.type.removeprefix("eu.mission."), letter.reason, escape(detail)),
             *(f"{letter.time:%Y-%m-%d %H:%M:%S}", str(letter.attempt), state),
         )
     return table
@@ -170,12 +171,12 @@ def history_table(found: Sequence[Kept]) -> Table:
     """Who decided what about which letter, when and why, and what became of it, the oldest first."""
     table = Table(title_justify="left")
     for column in ("when (UTC)", "who", "what", "service", "letter", "why", "outcome"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "letter")
     lines = [(decided, kept) for kept in found for decided in kept.letter.decisions]
     for decided, kept in sorted(lines, key=lambda line: line[0].at):
         table.add_row(
             *(f"{decided.at:%Y-%m-%d %H:%M:%S}", decided.by, decided.action, kept.service, decided.letter),
-            *(decided.why, WORDS[decided.outcome].partition(",")[0]),
+            *(escape(decided.why), WORDS[decided.outcome].partition(",")[0]),
         )
     return table
 

@@ -19,7 +19,7 @@ DIRECTORY: Final = topic_of(PlatformListed).name
 def listed(stack: Stack) -> dict[str, tuple[int, PlatformListed]]:
     """The directory as it is now: each platform's newest entry and its version."""
     entries: dict[str, tuple[int, PlatformListed]] = {}
-    for record in records(stack, DIRECTORY):
+    for record in records(stack, [DIRECTORY]):
         if record.value is not None:
             attributes = Attributes.from_headers(record.headers)
             event = decode(attributes.type, record.value)

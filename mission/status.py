@@ -1,20 +1,14 @@
 """What runs, how much memory it takes, and how far its consumers are behind."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import psutil
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 from rich.table import Table
 
-from contracts.registry import SERVICES
-from infra.stack import Stack
 from infra.topics import TopicState
 from mission.place import Health, ProcessState, State
 
 STYLES = {Health.STARTING: "yellow", Health.READY: "green", Health.CRASHED: "red", Health.STOPPED: "dim"}
-TIMEOUT = 5
 
 
 def memory(process: ProcessState) -> int | None:
@@ -23,36 +17,6 @@ def memory(process: ProcessState) -> int | None:
         return int(psutil.Process(process.pid).memory_info().rss) if process.pid else None
     except psutil.NoSuchProcess:
         return None
-
-
-def lag(stack: Stack) -> dict[str, int]:
-    """How many records each service has not taken yet, over all its consumer groups.
-
-    Raises ``KafkaException`` when the broker does not answer.
-    """
-    admin = AdminClient(stack.kafka.client("operator"))
-    listed = admin.list_consumer_groups(request_timeout=TIMEOUT).result().valid
-    groups = [group.group_id for group in listed if group.group_id.partition(".")[0] in SERVICES]
-    committed: list[tuple[str, TopicPartition]] = []
-    for name in groups:
-        # One group per request: that is all the broker's library takes.
-        request = [ConsumerGroupTopicPartitions(name)]
-        for future in admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT).values():
-            committed += [(name, position) for position in future.result().topic_partitions or ()]
-    ends = _ends(admin, {(position.topic, position.partition) for _, position in committed})
-    behind: dict[str, int] = defaultdict(int, {name.partition(".")[0]: 0 for name in groups})
-    for name, position in committed:
-        end = ends[position.topic, position.partition]
-        behind[name.partition(".")[0]] += max(0, end - max(0, position.offset))
-    return dict(behind)
-
-
-def _ends(admin: AdminClient, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    wanted = {TopicPartition(topic, partition): OffsetSpec.latest() for topic, partition in partitions}
-    if not wanted:
-        return {}
-    answers = admin.list_offsets(wanted, request_timeout=TIMEOUT)
-    return {(position.topic, position.partition): future.result().offset for position, future in answers.items()}
 
 
 def process_table(state: State, behind: Mapping[str, int] | None = None) -> Table:

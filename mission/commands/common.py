@@ -1,5 +1,6 @@
 """What the groups of commands share: the terminal, and that there is a platform."""
 
+import os
 import sys
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from infra.local.errors import LocalError
 from mission import containers, place
 from mission.place import State
 
-console = Console(width=None if sys.stdout.isatty() else 140)
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
 
 
 def running() -> State:

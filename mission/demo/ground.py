@@ -16,7 +16,7 @@ from contracts.national_platforms import PlatformListed
 from contracts.registry import OPERATOR
 from infra.compose.stack import ComposeStack
 from infra.local.stack import ROOT, LocalStack
-from mission import clock, letters, place, platforms, status
+from mission import clock, groups, letters, place, platforms, status
 from mission.demo.errors import Untrue
 from mission.demo.mails import Catcher, Maildir, Source
 from mission.letters import Kept
@@ -76,7 +76,7 @@ class Operated:
 
     def lag(self) -> dict[str, int]:
         """As ``mission status`` shows it."""
-        return status.lag(self._stack)
+        return groups.lag(self._stack)
 
     def letters(self) -> list[Kept]:
         """As ``mission dead-letters list --all``."""

@@ -20,6 +20,7 @@ from mission.supervisor import environment
 T = TypeVar("T")
 SECONDS: Final = 30.0
 COMMAND_SECONDS: Final = 180
+WIDE: Final = {"COLUMNS": "400"}
 POLL_SECONDS: Final = 0.05
 
 
@@ -85,9 +86,15 @@ class Platform:
         self.answered: set[tuple[str, str]] = set()
         """Method and path (below ``/api/v1``) of every request that was answered with a 2xx."""
 
-    def run(self, *arguments: str) -> str:
-        """Types a command of ``mission`` and returns what it prints; it must succeed."""
-        return self._run("mission", *arguments)
+    def run(self, *arguments: str, wide: bool = False) -> str:
+        """Types a command of ``mission`` and returns what it prints; it must succeed. ``wide`` wraps no table."""
+        return self._run("mission", *arguments, more=WIDE if wide else None)
+
+    def fail(self, *arguments: str, wide: bool = False) -> subprocess.CompletedProcess[str]:
+        """The same for a command that must end with 1."""
+        result = self._type("mission", *arguments, more=WIDE if wide else None)
+        assert result.returncode == 1, f"{arguments}: {result.stdout}{result.stderr}"
+        return result
 
     def make_operator(self, mail: str, password: str) -> None:
         """Makes the first administrator, as the documentation says: in registration's own environment."""
@@ -96,7 +103,14 @@ class Platform:
         self._run("services.registration.bootstrap", "--mail", mail, "--password-stdin", text=password, more=settings)
 
     def _run(self, module: str, *arguments: str, text: str = "", more: Mapping[str, str] | None = None) -> str:
-        result = subprocess.run(
+        result = self._type(module, *arguments, text=text, more=more)
+        assert result.returncode == 0, f"{module} {' '.join(arguments)}: {result.stdout}{result.stderr}"
+        return result.stdout
+
+    def _type(
+        self, module: str, *arguments: str, text: str = "", more: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [sys.executable, "-m", module, *arguments],
             input=text,
             env={**self.environment, **(more or {})},
@@ -105,8 +119,6 @@ class Platform:
             text=True,
             timeout=COMMAND_SECONDS,
         )
-        assert result.returncode == 0, f"{module} {' '.join(arguments)}: {result.stdout}{result.stderr}"
-        return result.stdout
 
     def client(self, **options: Any) -> httpx.Client:
         """An HTTP client at the platform's door."""

@@ -1,0 +1,179 @@
+"""Consumer groups: who reads which topic, how many members share the work, and how far they are behind."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from rich.table import Table
+
+from contracts.registry import OPERATOR, SERVICES, read_by
+from infra.stack import Stack
+from infra.topics import concrete
+from shared.identity import KEYS_TOPIC
+
+TIMEOUT: Final = 5
+READ_SECONDS: Final = 5.0
+
+Places = Mapping[tuple[str, int], int]
+"""Offsets by topic and partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a group has come on one partition. ``committed`` is None where it has not begun."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int | None
+    begin: int
+    end: int
+
+    @property
+    def next(self) -> int:
+        """The offset of the record that the group takes next."""
+        return self.begin if self.committed is None else max(self.begin, self.committed)
+
+    @property
+    def behind(self) -> int:
+        """How many records the group has not taken yet."""
+        return max(0, self.end - self.next)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A consumer group, the clients that are its members, and where it is."""
+
+    name: str
+    members: Sequence[str]
+    positions: Sequence[Position]
+
+    @property
+    def service(self) -> str:
+        """The service whose group it is."""
+        return self.name.partition(".")[0]
+
+    @property
+    def behind(self) -> int:
+        """How many records it has not taken yet, over all topics."""
+        return sum(position.behind for position in self.positions)
+
+
+def expected(platforms: Iterable[str]) -> dict[str, list[str]]:
+    """Every consumer group that a whole platform has, with the topics that it reads, by the registry."""
+    known = list(platforms)
+    found: dict[str, list[str]] = {}
+    for service in SERVICES:
+        topics = [topic for topic in read_by(service) if topic.name != KEYS_TOPIC]
+        plain, families = [t for t in topics if not t.template], [t for t in topics if t.template]
+        if plain:
+            found[f"{service}.events"] = [topic.name for topic in plain]
+        if families:
+            found[f"{service}.platforms"] = [topic.name for topic in concrete(known, families)]
+    return found
+
+
+def groups(stack: Stack) -> list[Group]:
+    """The groups of all services with their members and positions.
+
+    Raises ``KafkaException`` when the broker does not answer.
+    """
+    admin = AdminClient(stack.kafka.client(OPERATOR))
+    wanted = expected(stack.platforms())
+    members = {
+        name: [member.client_id for member in future.result().members]
+        for name, future in admin.describe_consumer_groups(list(wanted), request_timeout=TIMEOUT).items()
+    }
+    return [Group(name, members[name], found) for name, found in positions(admin, wanted).items()]
+
+
+def positions(admin: AdminClient, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[Position]]:
+    """How far each group has come on each partition of its topics that the broker has."""
+    # One group per request: that is all the broker's library takes.
+    asked = {
+        name: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=TIMEOUT)
+        for name in wanted
+    }
+    present = admin.list_topics(timeout=TIMEOUT).topics
+    topics = {topic for names in wanted.values() for topic in names if topic in present}
+    places = [TopicPartition(topic, number) for topic in sorted(topics) for number in present[topic].partitions]
+    begins, ends = _offsets(admin, places, OffsetSpec.earliest()), _offsets(admin, places, OffsetSpec.latest())
+    found: dict[str, list[Position]] = {}
+    for name, answers in asked.items():
+        committed = {
+            (place.topic, place.partition): place.offset
+            for future in answers.values()
+            for place in future.result().topic_partitions or ()
+            if place.offset >= 0
+        }
+        found[name] = [
+            Position(name, *where, committed.get(where), begins[where], end)
+            for where, end in ends.items()
+            if where[0] in wanted[name]
+        ]
+    return found
+
+
+def _offsets(admin: AdminClient, places: Sequence[TopicPartition], spec: OffsetSpec) -> Places:
+    if not places:
+        return {}
+    answers = admin.list_offsets(dict.fromkeys(places, spec), request_timeout=TIMEOUT)
+    return {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
+
+
+def lag(stack: Stack) -> dict[str, int]:
+    """How many records each service has not taken yet, over all its consumer groups.
+
+    Raises ``KafkaException`` when the broker does not answer.
+    """
+    behind: dict[str, int] = defaultdict(int)
+    admin = AdminClient(stack.kafka.client(OPERATOR))
+    for name, found in positions(admin, expected(stack.platforms())).items():
+        behind[name.partition(".")[0]] += sum(position.behind for position in found)
+    return dict(behind)
+
+
+def waiting_since(stack: Stack, behind: Sequence[Position]) -> dict[Position, datetime]:
+    """When the record was sent that each of these positions comes to next, of those that can be read in time."""
+    consumer = Consumer(stack.kafka.client(OPERATOR) | {"group.id": f"{OPERATOR}.reading", "enable.auto.commit": False})
+    wanted = {(each.topic, each.partition): each for each in behind}
+    found: dict[Position, datetime] = {}
+    try:
+        consumer.assign([TopicPartition(each.topic, each.partition, each.next) for each in behind])
+        deadline = datetime.now(UTC) + timedelta(seconds=READ_SECONDS)
+        while wanted and datetime.now(UTC) < deadline:
+            message = consumer.poll(0.2)
+            if message is None or message.error():
+                continue
+            where = message.topic() or "", message.partition() or 0
+            if position := wanted.pop(where, None):
+                found[position] = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+                consumer.incremental_unassign([TopicPartition(*where)])
+    finally:
+        consumer.close()
+    return found
+
+
+def lag_table(found: Sequence[Group], since: Mapping[Position, datetime], *, all: bool) -> Table:
+    """The groups with what they are behind on; ``all`` also shows the partitions that are worked off."""
+    table = Table(title_justify="left")
+    for column in ("group", "members", "topic/partition", "at", "of", "behind", "waits since (UTC)"):
+        table.add_column(column, justify="right" if column in ("at", "of", "behind") else "left")
+    for group in found:
+        names = ", ".join(name.removesuffix("-consumer") for name in group.members)
+        table.add_row(group.name, names or "[red]none[/]", "", "", "", f"[bold]{group.behind}[/]", "")
+        for position in _shown(group, all=all):
+            moment = since.get(position)
+            table.add_row(
+                *("", "", f"{position.topic}/{position.partition}", str(position.next), str(position.end)),
+                *(str(position.behind), f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""),
+            )
+    return table
+
+
+def _shown(group: Group, *, all: bool) -> Iterator[Position]:
+    return (position for position in group.positions if all or position.behind)
