@@ -184,6 +184,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         backoff = 0.1
         renewed = -RENEW_SECONDS
+        tried_refused = False
         while True:
             try:
                 if loop.time() - renewed >= RENEW_SECONDS:
@@ -194,6 +195,9 @@ class Relay:
                         await asyncio.sleep(RENEW_SECONDS)
                         continue
                     renewed = loop.time()
+                if not tried_refused:
+                    await self._try_refused()
+                    tried_refused = True
                 self._wake.clear()
                 if await self._drain():
                     continue
@@ -210,6 +214,11 @@ class Relay:
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    async def _try_refused(self) -> None:
+        """Takes up, once after each start, what the broker refused before: a limit may have been put right."""
+        refused = {"published": False, "parked": True}
+        await self._store.db[COLLECTION].update_many(refused, {"$unset": {"parked": "", "reason": ""}})
 
     async def _lease(self) -> bool:
         ours = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lt": [{"$ifNull": ["$expires", None]}, "$$NOW"]}]}

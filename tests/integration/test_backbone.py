@@ -9,11 +9,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import OFFSET_END
 from confluent_kafka import TopicPartition as Place
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from contracts import registration as facts
 from contracts.envelope import Attributes, Envelope
 from contracts.registry import dead_letters, replays
 from infra.local.stack import LocalStack
+from infra.topics import states, wait_until
 from mission import letters
 from mission.letters import Kept
 from shared import outbox, telemetry
@@ -342,7 +344,9 @@ async def test_records_with_broken_headers_are_kept(stack: LocalStack, producer:
         await applied(reader, await story(producer, 3, 2), 2)
 
 
-async def test_a_record_that_the_broker_refuses_holds_back_its_key_alone(producer: Service, topics: Topics) -> None:
+async def test_a_record_that_the_broker_refuses_holds_back_its_key_alone(
+    stack: LocalStack, producer: Service, topics: Topics
+) -> None:
     aggregate = new_id("city")
 
     async def too_large(tx: Transaction) -> None:
@@ -362,6 +366,22 @@ async def test_a_record_that_the_broker_refuses_holds_back_its_key_alone(produce
     assert [row["published"] for row in rows] == [True, False, False]
     assert "MessageSizeTooLarge" in rows[1]["reason"]
 
+    # The limit is put right and the service started anew.
+    await asyncio.to_thread(limit, stack, TOPIC, 2_000_000)
+    try:
+        async with backbone.running(stack, backbone.PRODUCER, instance=1):
+
+            async def all_published() -> bool:
+                rows = await producer.store.db["outbox"].find({"aggregate": aggregate}).to_list(None)
+                return all(row["published"] for row in rows)
+
+            await producer.relay.stop()
+            await eventually(all_published, "what was refused is taken now, and what waited behind it")
+        records = [record for record in await topics.read_raw(TOPIC) if record.key == aggregate.encode()]
+        assert [len(record.value) for record in records] == [10, 1_500_000, 10]
+    finally:
+        await asyncio.to_thread(stack.apply_registry)
+
 
 async def test_two_instances_share_the_work_and_the_relay(stack: LocalStack) -> None:
     async with AsyncExitStack() as running:
@@ -379,6 +399,16 @@ async def test_two_instances_share_the_work_and_the_relay(stack: LocalStack) -> 
 
 async def _outage(reader: Service) -> bool:
     return any("outage" not in line and "events" in line for line in await reader.missing())
+
+
+def limit(stack: LocalStack, topic: str, size: int) -> None:
+    """Makes the broker take larger records of a topic."""
+    entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+    changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin = stack.kafka.admin()
+    for altered in admin.incremental_alter_configs([changed]).values():
+        altered.result()
+    wait_until(lambda: any(state.difference for state in states(admin, stack.platforms()) if state.name == topic))
 
 
 def empty(stack: LocalStack, topic: str) -> None:
