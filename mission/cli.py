@@ -1,30 +1,13 @@
-"""The commands. Each is a few lines around what it calls, and every error is one sentence."""
+"""The command line: puts the groups of commands together, and says every error in one sentence."""
 
-import os
 import sys
-import time
-from typing import Annotated, Any
 
 import typer
 from confluent_kafka import KafkaException
-from pydantic import ValidationError
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from contracts.national_platforms import PlatformListed
-from infra.access import present, rules
-from infra.compose.stack import ComposeStack
 from infra.local.errors import LocalError
-from infra.local.ports import bindable
-from infra.local.stack import ROOT
-from infra.topics import states
-from mission import clock, containers, lifecycle, logs, place, platforms, rolling
-from mission.commands import dead_letters, doctor, looking
-from mission.commands.common import console, ensure_running, running
-from mission.groups import lag
-from mission.place import Health, State
-from mission.status import crashes, process_table, topic_table
-from mission.supervisor import command, environment, scale_of
+from mission.commands import clock, dead_letters, doctor, looking, platform, running, topics
+from mission.commands.common import console
 
 app = typer.Typer(
     help="Starts, watches and administers a platform on this machine.",
@@ -32,248 +15,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-topics_app = typer.Typer(help="The broker beside what the registry says.", invoke_without_command=True)
-clock_app = typer.Typer(help="The clock of this platform, which can be moved forward.", no_args_is_help=True)
-platform_app = typer.Typer(help="National platforms that may send their events.", no_args_is_help=True)
-app.add_typer(topics_app, name="topics")
-app.add_typer(clock_app, name="clock")
-app.add_typer(platform_app, name="platform")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(looking.app)
-app.add_typer(doctor.app)
-
-SCALE = typer.Option(help="How many of one service run, as --scale cohort-selection=3.", metavar="SERVICE=N")
-
-
-@app.command()
-def up(
-    scale: Annotated[list[str] | None, SCALE] = None,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is ready.")] = False,
-    services: Annotated[bool, typer.Option(help="Also the services, not only Kafka, MongoDB and mail.")] = True,
-) -> None:
-    """Start everything; Ctrl-C stops it, unless it was detached."""
-    if place.in_containers():
-        there = containers.up(console, scale_of(scale or []))
-        console.print(f"Ready at {there.public_url}, mails at {there.mail_url}. `make down STACK=compose` stops it.")
-        return
-    state = started(scale_of(scale or []), services=services)
-    url = place.stack().public_url
-    if detach:
-        console.print(f"Ready at {url}. `make status` shows what runs, `make down` stops it.")
-        return
-    console.print(f"Ready at {url}. Ctrl-C stops everything.")
-    daemon = place.supervisor()
-    try:
-        with Live(process_table(state), console=console, auto_refresh=False) as live:
-            while daemon.process is not None:
-                live.update(process_table(place.read_state() or state), refresh=True)
-                time.sleep(1)
-    finally:
-        lifecycle.stop()
-
-
-def started(scale: dict[str, int], *, services: bool = True) -> State:
-    """Starts the platform with its progress shown: a table on a terminal, else a line for each process."""
-    columns = TextColumn("Kafka's jars"), BarColumn(), MofNCompleteColumn()
-    jars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task = jars.add_task("jars", total=None)
-    table = Live(console=console, transient=True, auto_refresh=False)
-    ready: set[str] = set()
-
-    def preparing(done: int, total: int) -> None:
-        jars.update(task, completed=done, total=total)
-
-    def watching(state: State) -> None:
-        jars.stop()
-        if console.is_terminal:
-            table.start()
-            table.update(process_table(state), refresh=True)
-        else:
-            for process in state.processes:
-                if process.health is Health.READY and process.name not in ready:
-                    ready.add(process.name)
-                    console.print(f"{process.name} is ready")
-
-    try:
-        jars.start()
-        return lifecycle.start(scale, services=services, preparing=preparing, watching=watching)
-    finally:
-        jars.stop()
-        table.stop()
-
-
-@app.command()
-def demo() -> None:
-    """Start an empty platform and play the whole story on it."""
-    # Imported here, so that the other commands start without what only the story needs.
-    from mission.demo import command
-
-    command.demo(console, started)
-
-
-@app.command()
-def restart(service: Annotated[str, typer.Argument(help="Such as catalogue.")]) -> None:
-    """Restart a service instance by instance, so that no request fails (after an update of its code, say)."""
-    rolling.restart(running(), service, console.print)
-
-
-@app.command()
-def down() -> None:
-    """Stop everything; the data stays."""
-    stopped = containers.down() if place.in_containers() else lifecycle.stop()
-    console.print("Stopped." if stopped else "Nothing was running.")
-
-
-@app.command()
-def clean() -> None:
-    """Stop everything and remove its data, secrets included; downloads stay."""
-    if place.in_containers():
-        ComposeStack().clean()
-    else:
-        lifecycle.clean()
-    console.print("The platform's data is gone.")
-
-
-@app.command()
-def status(
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every two seconds.")] = False,
-) -> None:
-    """Show what runs: state, memory, how far consumers are behind, and why something crashed."""
-    if place.in_containers():
-        console.print(containers.status_table())
-        return
-    state = running()
-    with Live(console=console, auto_refresh=False) as live:
-        while True:
-            try:
-                behind = lag(place.stack())
-            except KafkaException:
-                behind = {}
-            live.update(process_table(state, behind), refresh=True)
-            if not watch:
-                break
-            time.sleep(2)
-            state = running()
-    for crash in crashes(state):
-        console.print(crash, markup=False)
-
-
-@app.command("logs")
-def show_logs(
-    service: Annotated[list[str] | None, typer.Argument(help="Services or processes; all when none is named.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 50,
-) -> None:
-    """Show the logs, readable; those of Kafka, MongoDB and mail only when they are named."""
-    if place.in_containers():
-        containers.logs(service or [], follow=follow, lines=lines)
-        return
-    paths = logs.files(service or [])
-    for text in logs.last(paths, lines):
-        console.print(text, soft_wrap=True)
-    if follow:
-        for text in logs.follow(paths):
-            console.print(text, soft_wrap=True)
-
-
-@app.command()
-def serve(
-    service: Annotated[str, typer.Argument(help="The service to run.")],
-    instance: Annotated[int, typer.Option(min=0, help="Its number; one that is not running yet.")] = 0,
-) -> None:
-    """Run one service in this terminal, beside a running platform."""
-    if service not in place.services():
-        raise LocalError(f"There is no service {service!r}; there are {', '.join(place.services()) or 'none yet'}.")
-    stack = place.stack()
-    port = stack.ports.service(service, instance)
-    if not bindable(port):
-        raise LocalError(f"Port {port} is in use, likely by {service} itself; choose another with --instance.")
-    scale = state.scale if (state := place.read_state()) else {}
-    os.chdir(ROOT)
-    settings = os.environ | environment(stack, service, instance, scale)
-    arguments = command(service, port)
-    os.execve(arguments[0], arguments, settings)
-
-
-@topics_app.callback()
-def topics(context: typer.Context) -> None:
-    """Show every topic of the registry and how the broker differs from it."""
-    if context.invoked_subcommand is not None:
-        return
-    ensure_running()
-    stack = place.operated()
-    admin = stack.kafka.admin()
-    found = states(admin, stack.platforms())
-    console.print(topic_table(found))
-    wanted, has = rules(stack.platforms()), present(admin)
-    console.print(f"{len(wanted)} access rules; {len(wanted - has)} missing, {len(has - wanted)} too many.")
-    if any(state.difference for state in found) or wanted != has:
-        raise LocalError("The broker differs from the registry; `bin/mission topics apply` puts it right.")
-
-
-@topics_app.command("apply")
-def apply_topics() -> None:
-    """Bring topics, users and access rules to what the registry says."""
-    ensure_running()
-    stack = place.operated()
-    stack.apply_registry()
-    different = [state for state in states(stack.kafka.admin(), stack.platforms()) if state.difference]
-    for state in different:
-        console.print(f"{state.name}: {state.difference}", markup=False)
-    if different:
-        raise LocalError("These topics cannot be put right without losing data or its order.")
-    console.print("The broker is as the registry says.")
-
-
-@clock_app.command("show")
-def show_clock() -> None:
-    """Show the platform's time and how far it is ahead."""
-    console.print(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, {clock.shift()} ahead of this machine.")
-
-
-@clock_app.command("forward")
-def forward_clock(by: Annotated[str, typer.Argument(help="How far, as 30d, 12h or 1d12h.")]) -> None:
-    """Move the clock of all services forward."""
-    clock.forward(clock.duration(by))
-    show_clock()
-
-
-@clock_app.command("reset")
-def reset_clock() -> None:
-    """Take the clock back to this machine's."""
-    clock.reset()
-    show_clock()
-
-
-@platform_app.command("add")
-def add_platform(
-    platform: Annotated[str, typer.Argument(help="Its id, country code first, as se-viable-cities.")],
-    name: Annotated[str, typer.Option(help="Its name.")],
-    source: Annotated[list[str], typer.Option(help="The CloudEvents sources that it may name.")],
-    kind: Annotated[str, typer.Option(help="What it is.")] = "platform",
-    since: Annotated[str | None, typer.Option(help="Since when, as 2024-01-31; today when left out.")] = None,
-    website: Annotated[str | None, typer.Option(help="Its website.")] = None,
-    language: Annotated[list[str] | None, typer.Option(help="The languages it writes in, BCP 47.")] = None,
-) -> None:
-    """Let a national platform send its events."""
-    ensure_running()
-    entry: dict[str, Any] = {
-        "platform": platform,
-        "name": name,
-        "kind": kind,
-        "country": platform[:2].upper(),
-        "sources": source,
-        "since": since or clock.now().date().isoformat(),
-        "website": website,
-        "languages": language or (),
-    }
-    try:
-        listed = PlatformListed.model_validate(entry)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise LocalError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.") from error
-    properties = platforms.add(place.operated(), listed)
-    console.print(f"{name} can send. Its client configuration, with its password: {properties}", soft_wrap=True)
+for commands in (running, looking, doctor):
+    app.add_typer(commands.app)
+for name, group in (
+    ("topics", topics),
+    ("clock", clock),
+    ("platform", platform),
+    ("dead-letters", dead_letters),
+):
+    app.add_typer(group.app, name=name)
 
 
 def main() -> None:
