@@ -48,12 +48,13 @@ else
 	@$(PY) -m pytest $(if $(STACK),--stack=$(STACK)) $(ARGS)
 endif
 
-check: $(READY) ## Lint, format, types, walls, contracts, lock, audit
+check: $(READY) ## Lint, format, types, walls, contracts, dashboard, lock, audit, alerts
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check --quiet || { echo "Some files are not formatted; 'make format' does it." >&2; exit 1; }
 	@$(PY) -m mypy
 	@$(PY) -c 'import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())'
 	@$(PY) -m contracts.generate --check
+	@$(PY) -m infra.dashboards.generate --check
 	@$(PY) -m infra.checks
 
 contracts: $(READY) ## Write JSON Schema and AsyncAPI anew from the models

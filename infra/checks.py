@@ -1,6 +1,6 @@
-"""Checks of the dependencies: the locks are fresh, and nothing in them has a known weakness.
+"""Checks beside the code: the locks are fresh, nothing in them has a known weakness, the alerts do what they say.
 
-``python -m infra.checks``; what needs a network that is not there is said, and is no failure.
+``python -m infra.checks``; what needs a network or a program that is not there is said, and is no failure.
 """
 
 import json
@@ -76,6 +76,24 @@ def audit() -> str | None:
     return "\n".join(weak) or None
 
 
+def alerts() -> str | None:
+    """What Prometheus's own tool finds wrong with the alerts, or None."""
+    if shutil.which("promtool") is None:
+        print("alerts: promtool is not installed, so that only tests/unit/infra/test_alerts.py has looked at them")
+        return None
+    folder = Path("infra/alerts")
+    for command in (
+        ("check", "config", "--syntax-only", str(folder / "prometheus.yml")),
+        ("check", "rules", "--lint=all", "--lint-fatal", str(folder / "alerts.yml")),
+        ("test", "rules", str(folder / "alerts_test.yml")),
+    ):
+        result = run("promtool", *command)
+        if result.returncode:
+            return f"promtool {' '.join(command)}: {result.stdout}{result.stderr}".strip()
+    print("alerts: checked and tried out by promtool")
+    return None
+
+
 def renew() -> None:
     """Writes the locks anew from ``pyproject.toml``; versions that are locked stay where they fit."""
     for path, options in LOCKS.items():
@@ -85,10 +103,10 @@ def renew() -> None:
 
 
 def main() -> None:
-    """Runs both checks; ends with 1 when one fails. With ``--renew`` writes the locks anew instead."""
+    """Runs all checks; ends with 1 when one fails. With ``--renew`` writes the locks anew instead."""
     if sys.argv[1:] == ["--renew"]:
         return renew()
-    problems = [f"{check.__name__}: {problem}" for check in (locks, audit) if (problem := check())]
+    problems = [f"{check.__name__}: {problem}" for check in (locks, audit, alerts) if (problem := check())]
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
     sys.exit(bool(problems))
 

@@ -1,6 +1,8 @@
 """Where this platform is on the machine: its directory, its ports, and the state that the supervisor writes down."""
 
+import json
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.registry import SERVICES
 from infra.compose.stack import ComposeStack
+from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.ports import Ports
 from infra.local.process import Daemon
@@ -116,6 +119,7 @@ def package(service: str) -> str:
 
 
 STATE_FILE: Final = "run/state.json"
+TARGETS_FILE: Final = "run/targets.json"
 
 
 def read_state() -> State | None:
@@ -128,8 +132,19 @@ def read_state() -> State | None:
 
 def write_state(state: State) -> None:
     """Writes the state down, whole or not at all."""
-    path = home() / STATE_FILE
+    _write(home() / STATE_FILE, state.model_dump_json(indent=1))
+
+
+def write_targets(ports: Mapping[str, int]) -> None:
+    """Tells Prometheus where the instances (``catalogue-0``) are, each with the name of its service."""
+    groups = [
+        {"targets": [f"{HOST}:{port}"], "labels": {"service": name.rpartition("-")[0]}} for name, port in ports.items()
+    ]
+    _write(home() / TARGETS_FILE, json.dumps(groups, indent=1))
+
+
+def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".draft")
-    draft.write_text(state.model_dump_json(indent=1))
+    draft.write_text(text)
     draft.replace(path)

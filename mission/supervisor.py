@@ -108,6 +108,7 @@ class Supervisor:
         signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         try:
             self._write()
+            place.write_targets({service.name: service.port for service in self.services})
             self.stack.start()
             for part in self.infrastructure:
                 part.found_ready()

@@ -134,7 +134,12 @@ def _waiting(stack: Stack, service: str) -> Iterator[Finding]:
         service,
         {"find": "outbox", "filter": unpublished, "sort": {"created": 1}, "projection": {"created": 1}, **one},
         {"find": "outbox", "filter": {"published": False, "parked": True}, "projection": {"topic": 1, "reason": 1}},
-        {"find": "parked", "filter": {}, "sort": {"timestamp_ms": 1}, "projection": {"timestamp_ms": 1, "state": 1}},
+        {
+            "find": "parked",
+            "filter": {},
+            "sort": {"timestamp_ms": 1},
+            "projection": {"timestamp_ms": 1, "state": 1, "waiting_for": 1},
+        },
         {"count": "dead_letters", "query": {"open": True}},
     )
     for row in oldest["cursor"]["firstBatch"]:
@@ -154,7 +159,8 @@ def _waiting(stack: Stack, service: str) -> Iterator[Finding]:
         since = datetime.fromtimestamp(rows[0]["timestamp_ms"] / 1000, UTC)
         yield Finding(
             f"{service}: {'at least ' * (len(rows) > 100)}{len(rows)} events wait for others, since"
-            f" {since:%Y-%m-%d %H:%M} UTC ({some({row['state'] for row in rows}, 2)}).",
+            f" {since:%Y-%m-%d %H:%M} UTC, for {some({row['waiting_for'] or 'those before' for row in rows}, 2)}"
+            f" (on {some({row['state'] for row in rows}, 2)}).",
             "docs/operations/alerts/events-parked.md",
             wrong=datetime.now(UTC) - since > LONG_PARKED,
         )

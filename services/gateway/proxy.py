@@ -33,7 +33,7 @@ SMALL_BYTES: Final = 64 * 1024
 RETRY_AFTER: Final = {"Retry-After": "2"}
 
 FAILURES = Counter(
-    "mission_gateway_upstream_failures_total", "Requests that a service did not answer", ["service", "why"]
+    "mission_gateway_upstream_failures_total", "Requests that a service did not answer", ["upstream", "why"]
 )
 log = structlog.get_logger()
 

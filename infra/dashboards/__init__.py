@@ -1,0 +1,1 @@
+"""The Grafana dashboard of the platform as code: ``python -m infra.dashboards.generate`` writes ``platform.json``."""
