@@ -19,14 +19,16 @@ POLL_SECONDS: Final = 0.1
 def restart(state: State, service: str, told: Callable[[str], None]) -> None:
     """Restarts every instance of a service; ``told`` gets a line for each step.
 
-    Raises :class:`LocalError` when the platform has no such service, or an instance does not come back; the helper is
-    ended in any case.
+    Raises :class:`LocalError` when the platform has no such service, when it has no room for one instance more, or when
+    an instance does not come back; the helper is ended in any case.
     """
     if service not in place.services() or service == "gateway":
         known = ", ".join(name for name in place.services() if name != "gateway")
         raise LocalError(f"There is no {service!r} to restart instance by instance; there are {known}.")
     stack = place.stack()
     number = helper(state.scale, service)
+    if number < state.scale.get(service, 1):
+        raise LocalError(f"There is no room for one more {service} beside {number + 1}; start the platform with fewer.")
     port = stack.ports.service(service, number)
     extra = service_daemon(stack.home, service, number, port)
     settings = environment(stack, service, number, state.scale)
