@@ -149,6 +149,7 @@ class Transaction(Reader):
         self._deferred: dict[str, list[Any]] = defaultdict(list)
         self._answers: dict[str, outbox.Row] = {}
         self.writes = 0
+        self.saving: str | None = None
 
     @property
     def clock(self) -> Clock:
@@ -163,6 +164,7 @@ class Transaction(Reader):
         """
         await self.flush()
         self.writes += 1
+        self.saving = f"{collection.name}/{document.id}"
         saved = document.model_copy(update={"version": document.version + 1})
         row = saved.model_dump(by_alias=True)
         if document.version == 0:
@@ -172,6 +174,7 @@ class Transaction(Reader):
             result = await self.raw(collection).replace_one(known, row, session=self._session)
             if result.matched_count == 0:
                 raise conflict("changed-meanwhile", "Somebody else changed this in the meantime; load it again.")
+        self.saving = None
         for ordinal, event in enumerate(events):
             if isinstance(event, Event) and event.aggregate_id != saved.id:
                 raise ValueError(f"{event.type} tells of {event.aggregate_id}, not of {saved.id}")
@@ -275,18 +278,24 @@ class Store(Reader):
     async def transaction(self, work: Callable[[Transaction], Awaitable[R]], *, turn: str | None = None) -> R:
         """Runs ``work`` and commits what it wrote, all or nothing; returns its result.
 
-        ``work`` may run more than once (concurrent writes), so it must have no other effects. ``turn`` names an
-        aggregate that many write to at once: within this process they queue instead of colliding in the database.
+        ``work`` may run more than once (concurrent writes), so it must have no other effects. Those who collide over
+        an aggregate queue for it within this process; ``turn`` names one that many write to at once, so that they
+        queue before they collide.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         give_up = begun + TRANSACTION_SECONDS
         backoff = 0.002
+        collided: str | None = None
         async with self._turn(turn), await self._client.start_session() as session:
             while True:
+                transaction = Transaction(self, session)
                 try:
-                    async with session.start_transaction(ReadConcern("snapshot"), MAJORITY, ReadPreference.PRIMARY):
-                        transaction = Transaction(self, session)
+                    # One queue at a time: who waits for one holds no other, so nobody waits for ever.
+                    async with (
+                        self._turn(collided),
+                        session.start_transaction(ReadConcern("snapshot"), MAJORITY, ReadPreference.PRIMARY),
+                    ):
                         result = await work(transaction)
                         await transaction.finish(result)
                         await self._commit(session, give_up)
@@ -296,6 +305,7 @@ class Store(Reader):
                     away = isinstance(error, ConnectionFailure) and loop.time() > begun + RECONNECT_SECONDS
                     if away or not error.has_error_label("TransientTransactionError") or loop.time() > give_up:
                         raise
+                    collided = transaction.saving
                     # The driver's own retry does not wait, and writers of one document keep each other from ending.
                     await asyncio.sleep(random.uniform(0, backoff))
                     backoff = min(backoff * 2, 0.1)
