@@ -88,13 +88,29 @@ class JsonLinesExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Writes a batch of spans."""
-        for span in spans:
-            self._file.write(json.dumps(json.loads(span.to_json(indent=None)), separators=(",", ":")) + "\n")
+        self._file.writelines(map(_line, spans))
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+def _line(span: ReadableSpan) -> str:
+    # Not ``to_json``: it writes every span's resource anew, which took a fourth of a request's processor time.
+    own, parent = span.context, span.parent
+    told = {
+        "name": span.name,
+        "kind": span.kind.name,
+        "trace_id": trace.format_trace_id(own.trace_id) if own else None,
+        "span_id": trace.format_span_id(own.span_id) if own else None,
+        "parent_id": trace.format_span_id(parent.span_id) if parent else None,
+        "start_ns": span.start_time,
+        "end_ns": span.end_time,
+        "status": span.status.status_code.name,
+        "attributes": dict(span.attributes or {}),
+    }
+    return json.dumps(told, separators=(",", ":"), default=str) + "\n"
 
 
 def configure_traces(settings: Settings) -> TracerProvider:

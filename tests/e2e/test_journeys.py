@@ -175,13 +175,13 @@ def test_one_trace_leads_from_the_request_to_the_mail(platform: Platform) -> Non
     message = mail.id.strip("<>").partition("@")[0]
 
     def traces(process: str, fits: Callable[[dict[str, Any]], bool]) -> set[str]:
-        return {span["context"]["trace_id"] for span in platform.spans(process) if fits(span)}
+        return {span["trace_id"] for span in platform.spans(process) if fits(span)}
 
     def sent() -> set[str]:
         return traces("notification-0", lambda span: span["attributes"].get("mission.message") == message)
 
     def served(process: str) -> set[str]:
-        return traces(process, lambda span: span["kind"] == "SpanKind.SERVER" and span["name"].startswith("POST "))
+        return traces(process, lambda span: span["kind"] == "SERVER" and span["name"].startswith("POST "))
 
     (trace,) = eventually(sent, "the mail's span is written")
     eventually(lambda: trace in served("registration-0"), "registration's span of the request is in the mail's trace")

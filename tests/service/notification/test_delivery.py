@@ -274,7 +274,7 @@ async def test_one_trace_reaches_from_the_first_request_to_the_mail(
             return [span for span in world.spans(file, TRACE) if span["name"] == "mail send"]
 
         (span,) = await eventually(sent, "the mail's span is written")
-    names = {one["context"]["span_id"]: one["name"] for one in world.spans(file, TRACE)}
+    names = {one["span_id"]: one["name"] for one in world.spans(file, TRACE)}
     assert names[span["parent_id"]] == "eu.mission.registration.grant.given.v1 process"
     assert TRACE not in mail.as_string()
     traces = [e.attributes.traceparent or "" for e in await topics.read("notification.messages")]

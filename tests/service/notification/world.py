@@ -204,4 +204,4 @@ async def settled(topics: Topics, *messages: str) -> None:
 def spans(file: Path, trace: str) -> list[dict[str, Any]]:
     """The finished spans of one trace."""
     found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    return [span for span in found if span["context"]["trace_id"] == f"0x{trace}"]
+    return [span for span in found if span["trace_id"] == trace]
