@@ -1,0 +1,51 @@
+"""``python -m bench``: measures, prints the table and writes ``.local/bench/report.json``."""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from rich.console import Console
+
+from bench.figures import Figure, show, write
+from bench.ground import HOME, Ground
+from bench.rows import latency
+from infra.local.errors import LocalError
+
+ROWS: Final[dict[str, Callable[[Ground, float], Coroutine[Any, Any, list[Figure]]]]] = {
+    "latency": latency.measure,
+}
+QUICK: Final = 0.05
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Measures the platform against bare baselines.")
+    parser.add_argument("--only", choices=ROWS, action="append", help="measure this alone; may be given several times")
+    parser.add_argument("--quick", action="store_true", help="a twentieth of the work, to see that all of it runs")
+    options = parser.parse_args()
+    console = Console()
+    figures: list[Figure] = []
+    try:
+        for name in options.only or ROWS:
+            began = time.monotonic()
+            console.print(f"{name} ...", highlight=False)
+            ground = Ground()
+            with ground.running():
+                figures += asyncio.run(ROWS[name](ground, QUICK if options.quick else 1.0))
+            console.print(f"  took {time.monotonic() - began:.0f} s", highlight=False)
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        if figures:
+            write(figures, HOME / "report.json")
+            show(figures, console)
+    console.print(f"The whole report: {HOME / 'report.json'}", highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

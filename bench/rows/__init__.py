@@ -1,0 +1,1 @@
+"""One module per claim; each says what it compares."""
