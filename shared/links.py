@@ -241,8 +241,13 @@ class Links:
     def _routes(self, tag: str) -> APIRouter:
         router = APIRouter(tags=[tag])
         problems: dict[int | str, dict[str, Any]] = {
-            404: {"description": "There is no such link"},
-            410: {"description": "The link was used, or it has expired"},
+            status: {"description": meaning, "content": {"text/html": {}}}
+            for status, meaning in (
+                (404, "There is no such link"),
+                (409, "What the link is for cannot be done now"),
+                (410, "The link was used, or it has expired"),
+                (422, "The choice is none of the link's"),
+            )
         }
 
         @router.get(

@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
-from shared import consumer, deadlines, idempotency, operating, outbox, problems, telemetry
+from shared import consumer, deadlines, documents, idempotency, operating, outbox, problems, telemetry
 from shared.admission import Admission
 from shared.bodies import BodyLimits
 from shared.clock import Clock
@@ -313,6 +313,7 @@ def create_service(
         app.include_router(operating.router(name))
     app.include_router(_operations())
     problems.install(app)
+    documents.install(app)
     idempotency.install(app)
     app.add_exception_handler(PyMongoError, _on_database_error)
     app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, other_types=other_types)

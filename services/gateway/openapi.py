@@ -1,8 +1,8 @@
 """One OpenAPI document of the whole platform, made from those of the services.
 
 Each service describes itself at ``/openapi.json``. Here their paths get the prefix of the door, schemas of the same
-name and another content get the service's name before theirs, and what holds for all is said once: how to sign in,
-and that every error is a problem (RFC 9457).
+name and another content get the service's name before theirs, and what holds for all is said once: how to sign in, and
+what the door itself refuses. What services refuse they say themselves (:mod:`shared.documents`).
 """
 
 import copy
@@ -12,43 +12,13 @@ from typing import Any, Final
 
 from services.gateway.cookies import Cookies
 from services.gateway.routes import PREFIX, ROUTES
+from shared.documents import CHANGING, METHODS, PROBLEM, RESPONSES, SCHEMAS, Json, add, operations
 
-Json = dict[str, Any]
+AT_THE_DOOR: Final = (429, 504)
+"""What the gateway itself may answer to every request."""
 
-SCHEMAS: Final = "#/components/schemas/"
-METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-NOT_OURS: Final = frozenset({"HTTPValidationError", "ValidationError"})
-"""What FastAPI says of invalid requests by itself; here they are problems."""
-
-PROBLEM: Final[Json] = {
-    "title": "Problem",
-    "description": "A refusal (RFC 9457). `code` is stable; `params` are the values in `detail`.",
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "params"],
-    "properties": {
-        "type": {"type": "string", "format": "uri", "examples": ["urn:eu-mission:problem:invalid"]},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string", "description": "One plain English sentence"},
-        "code": {"type": "string"},
-        "params": {"type": "object"},
-        "errors": {
-            "type": "array",
-            "description": "One entry per field or reason",
-            "items": {
-                "type": "object",
-                "required": ["code"],
-                "properties": {
-                    "code": {"type": "string"},
-                    "field": {"type": ["string", "null"]},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-        "trace_id": {"type": "string", "description": "Helps to find what happened"},
-    },
-}
-PROBLEM_CONTENT: Final[Json] = {"application/problem+json": {"schema": {"$ref": SCHEMAS + "Problem"}}}
+AT_THE_DOOR_TO_CHANGES: Final = (403, 502)
+"""The same for requests that change something: to a foreign page, and when nobody knows whether it was done."""
 
 IDEMPOTENCY_KEY: Final[Json] = {
     "name": "Idempotency-Key",
@@ -73,21 +43,19 @@ def merged(documents: Mapping[str, Json], cookies: Cookies, version: str) -> Jso
     schemas: Json = {"Problem": PROBLEM}
     paths: Json = {}
     tags: list[Json] = []
-    taken = Counter(operation.get("operationId") for each in documents.values() for operation in _operations(each))
+    taken = Counter(operation.get("operationId") for each in documents.values() for _, _, operation in operations(each))
     for service, document in documents.items():
-        names = {
-            name: _pascal(service) + name if name in clashing else name
-            for name in _schemas(document)
-            if name not in NOT_OURS
-        }
+        names = {name: _pascal(service) + name if name in clashing else name for name in _schemas(document)}
         _rename(document, {SCHEMAS + old: SCHEMAS + new for old, new in names.items()})
         schemas |= {new: _schemas(document)[old] for old, new in names.items()}
         seen: dict[str, None] = {}
         for path, item in document.get("paths", {}).items():
             if service != "gateway" and path.split("/")[1] not in ROUTES[service]:
                 continue
-            for operation in (item[method] for method in METHODS if method in item):
+            for method in (method for method in METHODS if method in item):
+                operation = item[method]
                 _complete(operation, service, taken)
+                add(operation, AT_THE_DOOR + (AT_THE_DOOR_TO_CHANGES if method in CHANGING else ()))
                 seen |= dict.fromkeys(operation["tags"])
             if "post" in item:
                 item["post"].setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
@@ -108,6 +76,7 @@ def merged(documents: Mapping[str, Json], cookies: Cookies, version: str) -> Jso
         "components": {
             "schemas": schemas,
             "parameters": {"IdempotencyKey": IDEMPOTENCY_KEY},
+            "responses": RESPONSES,
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -131,11 +100,6 @@ def _schemas(document: Json) -> Json:
     return found
 
 
-def _operations(document: Json) -> Iterator[Json]:
-    for item in document.get("paths", {}).values():
-        yield from (item[method] for method in METHODS if method in item)
-
-
 def _pascal(service: str) -> str:
     return "".join(part.capitalize() for part in service.split("-"))
 
@@ -148,7 +112,6 @@ def _clashing(schemas: Mapping[str, Json]) -> set[str]:
             variants[name].append(schema)
     shared = {name for name, found in variants.items() if len(found) > 1}
     clashing = {name for name in shared if any(other != variants[name][0] for other in variants[name])}
-    clashing |= {"Problem"} & variants.keys()
     while True:
         more = {
             name
@@ -193,10 +156,3 @@ def _complete(operation: Json, service: str, taken: Mapping[str | None, int]) ->
         operation["operationId"] = f"{service.replace('-', '_')}_{operation['operationId']}"
     roles = next((each["bearer"] for each in operation.get("security", []) if "bearer" in each), None)
     operation["security"] = [] if roles is None else [{"bearer": roles}, {"cookie": roles}]
-    responses = operation.setdefault("responses", {})
-    for status, response in responses.items():
-        if status == "422" or (status[0] in "45" and "content" not in response):
-            response["content"] = PROBLEM_CONTENT
-            if status == "422":
-                response["description"] = "Some fields of the request are not valid"
-    responses["default"] = {"description": "A problem", "content": PROBLEM_CONTENT}
