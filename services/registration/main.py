@@ -18,7 +18,7 @@ def create_app(settings: RegistrationSettings | None = None) -> FastAPI:
     """Registration's app."""
     settings = settings or RegistrationSettings(_secrets_dir=secrets_dir(), service="registration")
     signing_keys = SigningKeys(settings)
-    places = Loading()
+    places = Loading(settings)
     timers = Deadlines()
     timers.on(keys.ROTATE)(signing_keys.on_rotation_due)
     timers.on(keys.WITHDRAW)(signing_keys.on_withdrawal_due)

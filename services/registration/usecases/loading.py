@@ -8,6 +8,8 @@ from pathlib import Path
 import structlog
 from pymongo.errors import PyMongoError
 
+from services.registration.load_places import task
+from services.registration.settings import RegistrationSettings
 from services.registration.usecases import places
 from shared.service import Service
 
@@ -20,7 +22,8 @@ log = structlog.get_logger()
 class Loading:
     """The background task of one service process. Hooks: ``start`` and ``stop``."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: RegistrationSettings) -> None:
+        self._given = json.dumps(task(settings)).encode()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, service: Service) -> None:
@@ -48,15 +51,14 @@ class Loading:
 
     async def _load(self, service: Service) -> None:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.registration.load_places", "--connection-on-stdin"),
+            *(sys.executable, "-m", "services.registration.load_places", "--task-on-stdin"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=ROOT,
         )
-        connection = {"url": service.settings.mongo_url.get_secret_value(), "database": service.settings.database}
         try:
-            said, _ = await process.communicate(json.dumps(connection).encode())
+            said, _ = await process.communicate(self._given)
         finally:
             if process.returncode is None:
                 process.terminate()

@@ -20,6 +20,8 @@ from services.registration.settings import RegistrationSettings
 from shared.testing import Topics, eventually, serving
 
 PASSWORD = "correct horse battery staple"
+TOWN = 5000
+"""Inhabitants of the smallest place that tests look for; the directory of all places takes a minute to load."""
 
 
 def settings(stack: LocalStack, instance: int = 0, **changes: Any) -> RegistrationSettings:
@@ -184,7 +186,7 @@ async def topics(stack: LocalStack) -> AsyncIterator[Topics]:
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def platform(stack: LocalStack, topics: Topics) -> AsyncIterator[Platform]:
     """Registration served, with an operator made on the command line's way, and everybody's mail at hand."""
-    config = settings(stack)
+    config = settings(stack, smallest_place=TOWN)
     mail = address()
     await bootstrap.run(config, mail, PASSWORD, ("Platform", "Operator"))
     async with serving(create_app(config)) as client:
