@@ -55,7 +55,7 @@ async def test_bodies_that_are_no_json_are_refused(platform: Platform) -> None:
     as_json = {"Content-Type": "application/json"}
     assert code(await post("/auth/links", content=b"{", headers=as_json)) == (400, "malformed-json")
     invalid_utf8 = b'{"mail_address": "\xff\xfe@example.org"}'
-    assert (await post("/auth/links", content=invalid_utf8, headers=as_json)).status_code in {400, 422}
+    assert code(await post("/auth/links", content=invalid_utf8, headers=as_json)) == (400, "bad-request")
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert code(await post("/auth/links", content=b"mail_address=a", headers=form))[0] == 415
     large = json.dumps({"mail_address": "x" * 2_000_000}).encode()
