@@ -9,13 +9,19 @@ import pytest
 
 from infra.local.ports import Ports
 from infra.local.process import end, running
-from tests.e2e.people import Hire, Person, Places
+from tests.e2e.forms import EVIDENCE, declaration
+from tests.e2e.people import Hire, Officer, Person, Places
 from tests.e2e.running import Platform, eventually
 
 HOMES = Path(__file__).resolve().parents[2] / ".local" / "e2e"
 HERE = Path(__file__).parent
-NO_LIMITS = {"MISSION_ADDRESS_RATE": "0", "MISSION_PERSON_RATE": "0"}
-"""Everybody comes from one address here, and much faster than people do."""
+SETTINGS = {
+    # Everybody comes from one address here, and much faster than people do.
+    "MISSION_ADDRESS_RATE": "0",
+    "MISSION_PERSON_RATE": "0",
+    # The directory of all places takes a minute to load.
+    "MISSION_SMALLEST_PLACE": "5000",
+}
 
 PASSWORD = "operator of this platform"
 
@@ -45,7 +51,7 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     sweep()
     environment = {
         **os.environ,
-        **NO_LIMITS,
+        **SETTINGS,
         "MISSION_HOME": str(HOMES / f"run-{os.getpid()}"),
         "MISSION_PORT_BASE": str(Ports.free().base),
     }
@@ -114,3 +120,16 @@ def places(platform: Platform) -> Places:
         return str(guest.get("/places", q=name, country=country)["items"][0]["id"])
 
     return found
+
+
+@pytest.fixture(scope="session")
+def officer(platform: Platform, helpdesk: Person, places: Places) -> Officer:
+    """Makes somebody who speaks for a city: declared by itself, approved by the helpdesk."""
+
+    def appointed(name: str) -> tuple[Person, str]:
+        person = Person(platform, f"office@{name.lower().replace(' ', '-')}.example").sign_up().sign_in()
+        declared = person.post("/cities", declaration(name, places(name, "PT")))
+        helpdesk.post(f"/memberships/{declared['membership']['id']}/approval", {"evidence": EVIDENCE})
+        return person.renew(), declared["city"]["id"]
+
+    return appointed

@@ -40,7 +40,7 @@ class Person:
         """A request in the person's name; ``path`` is below ``/api/v1``, or a whole address."""
         given = options.pop("headers", {})
         answer = self._send(method, path, given, options)
-        if answer.status_code == 401 and self.token and answer.json()["code"] == "token-expired":
+        if answer.status_code == 401 and self.token:
             self.renew()
             answer = self._send(method, path, given, options)
         return answer
@@ -121,3 +121,6 @@ Hire = Callable[..., Person]
 
 Places = Callable[[str, str], str]
 """Finds the id of a place by its name and country."""
+
+Officer = Callable[[str], tuple[Person, str]]
+"""Makes somebody who speaks for the Portuguese city of this name, which is public; gives the city's id too."""

@@ -83,8 +83,11 @@ class Platform:
         self.url = f"http://127.0.0.1:{settings['MISSION_PORT_BASE']}"
         self.api = f"{self.url}/api/v1"
         self.mails = Mailboxes(self.home / "mail")
-        self.answered: set[tuple[str, str]] = set()
-        """Method and path (below ``/api/v1``) of every request that was answered with a 2xx."""
+
+    @property
+    def stack(self) -> LocalStack:
+        """The broker and the stores that it stands on."""
+        return LocalStack(self.home, Ports(int(self.environment["MISSION_PORT_BASE"])))
 
     def run(self, *arguments: str, wide: bool = False) -> str:
         """Types a command of ``mission`` and returns what it prints; it must succeed. ``wide`` wraps no table."""
@@ -98,8 +101,7 @@ class Platform:
 
     def make_operator(self, mail: str, password: str) -> None:
         """Makes the first administrator, as the documentation says: in registration's own environment."""
-        stack = LocalStack(self.home, Ports(int(self.environment["MISSION_PORT_BASE"])))
-        settings = environment(stack, "registration", 0, {})
+        settings = environment(self.stack, "registration", 0, {})
         self._run("services.registration.bootstrap", "--mail", mail, "--password-stdin", text=password, more=settings)
 
     def _run(self, module: str, *arguments: str, text: str = "", more: Mapping[str, str] | None = None) -> str:
@@ -122,16 +124,7 @@ class Platform:
 
     def client(self, **options: Any) -> httpx.Client:
         """An HTTP client at the platform's door."""
-        return httpx.Client(base_url=self.url, timeout=60, event_hooks={"response": [self.note]}, **options)
-
-    def note(self, answer: httpx.Response) -> None:
-        """Keeps which requests succeeded."""
-        self.note_answer(answer.request.method, answer.request.url.path, answer.status_code)
-
-    def note_answer(self, method: str, path: str, status: int) -> None:
-        """The same for other clients."""
-        if 200 <= status < 300:
-            self.answered.add((method, path))
+        return httpx.Client(base_url=self.url, timeout=60, **options)
 
     def process(self, name: str) -> Daemon:
         """A process of the platform, such as ``registration-0`` or ``supervisor``."""

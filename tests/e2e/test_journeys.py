@@ -2,38 +2,11 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.e2e.people import Hire, Person, Places, refused
+from tests.e2e.forms import EVIDENCE, declaration, session
+from tests.e2e.people import Hire, Officer, Person, Places, refused
 from tests.e2e.running import Platform, eventually
-
-EVIDENCE = {"kind": "official-letter", "reference": "Letter of appointment"}
-
-
-def moment(**ahead: float) -> dict[str, str]:
-    """A planned moment so far from now, on Lisbon's wall clock's neighbour UTC."""
-    at = datetime.now(UTC) + timedelta(**ahead)
-    return {"local": at.replace(tzinfo=None, microsecond=0).isoformat(), "zone": "UTC"}
-
-
-def session(**more: Any) -> dict[str, Any]:
-    """A session of our own, two hours long, in two weeks."""
-    return {
-        "kind": "orientation",
-        "title": {"en": "Orientation session", "pt": "Sessão de orientação"},
-        "starts": moment(days=14),
-        "ends": moment(days=14, hours=2),
-        "guests_allowed": True,
-        "languages": ["en"],
-        **more,
-    }
-
-
-def declaration(name: str, place: str) -> dict[str, Any]:
-    """What somebody declares who speaks for a city."""
-    authority = {"name": name, "kind": "municipality", "places": [place]}
-    return {"authority": authority, "evidence": EVIDENCE}
 
 
 def test_from_a_guests_booking_to_a_city_with_its_place(
@@ -82,19 +55,11 @@ def test_from_a_guests_booking_to_a_city_with_its_place(
     assert len({mail.id for mail in approved}) == len(approved)
 
 
-def approved_officer(platform: Platform, helpdesk: Person, name: str, mail: str, place: str) -> tuple[Person, str]:
-    """An officer who speaks for a public city, and the city's id."""
-    officer = Person(platform, mail).sign_up().sign_in()
-    declared = officer.post("/cities", declaration(name, place))
-    helpdesk.post(f"/memberships/{declared['membership']['id']}/approval", {"evidence": EVIDENCE})
-    return officer.renew(), declared["city"]["id"]
-
-
 def test_another_citys_objects_stay_closed(
-    platform: Platform, helpdesk: Person, organiser: Person, hire: Hire, places: Places
+    platform: Platform, helpdesk: Person, organiser: Person, hire: Hire, officer: Officer
 ) -> None:
-    mine, city = approved_officer(platform, helpdesk, "Porto", "office@porto.example", places("Porto", "PT"))
-    other, theirs = approved_officer(platform, helpdesk, "Braga", "office@braga.example", places("Braga", "PT"))
+    mine, city = officer("Porto")
+    other, theirs = officer("Braga")
     held = organiser.post("/sessions", session(kind="tool-training", guests_allowed=False))["id"]
     booking = mine.post(f"/sessions/{held}/bookings", {"city_id": city})["id"]
 

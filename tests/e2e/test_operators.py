@@ -2,19 +2,16 @@
 
 import random
 import string
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
-from confluent_kafka import Producer
 
-from contracts.envelope import Attributes
+from contracts.registration import CountryRecorded
 from contracts.registry import SERVICES
-from infra.local.ports import Ports
-from infra.local.stack import LocalStack
 from mission.letters import user
 from shared.ids import new_id
+from tests.e2e.letters import spoil
 from tests.e2e.people import Hire, Person, refused
 from tests.e2e.running import Platform, eventually
 
@@ -31,26 +28,9 @@ def operator(hire: Hire) -> Person:
 
 
 @pytest.fixture
-def stack(platform: Platform) -> LocalStack:
-    """The platform's own stack."""
-    return LocalStack(platform.home, Ports(int(platform.environment["MISSION_PORT_BASE"])))
-
-
-@pytest.fixture
-def letter(stack: LocalStack, operator: Person) -> str:
-    """The id of a dead letter: an event that says nothing of its country, as a service with a bug would send it."""
-    country = f"test-{new_id('country')}"
-    attributes = Attributes(
-        id=new_id("evt"),
-        source="/services/registration",
-        type="eu.mission.registration.country.recorded.v1",
-        subject=country,
-        time=datetime.now(UTC),
-        aggregateversion=1,
-    )
-    producer = Producer(stack.kafka.client("registration"))
-    producer.produce(TOPIC, b"{}", country.encode(), headers=list(attributes.headers()))
-    assert producer.flush(30) == 0
+def letter(platform: Platform, operator: Person) -> str:
+    """The id of a dead letter: an event that says nothing of its country."""
+    country = spoil(platform.stack, CountryRecorded)
 
     def listed() -> list[dict[str, Any]]:
         found = operator.get(DOOR, topic=TOPIC, reason="ValidationError")["items"]
@@ -166,8 +146,9 @@ def test_the_lag_names_every_group_with_its_members(platform: Platform) -> None:
 
 
 def test_a_platform_that_is_well_passes_the_doctor_and_what_is_wrong_is_named(
-    platform: Platform, stack: LocalStack
+    platform: Platform,
 ) -> None:
+    stack = platform.stack
     platform.run("doctor")
     secret = stack.secrets.directory("operator") / "mission_kafka_password"
     (index,) = stack.ask("catalogue", {"listIndexes": "dead_letters"})
