@@ -92,4 +92,4 @@ class Api:
         assert 200 <= answer.status_code < 300, f"{operation} was answered {answer.status_code}: {answer.text}"
         self.reached[operation].append(case)
         is_json = answer.headers.get("content-type", [""])[0].startswith("application/json")
-        return answer.json() if is_json else answer.text
+        return answer.json() if is_json and answer.content else answer.text

@@ -49,7 +49,7 @@ def world(platform: Platform, hire: Hire, officer: Officer, places: Places, admi
     world = World(platform, Api(platform), hire, officer, places, administrator)
     world.people = {role: hire(role, mail=f"schema-{role}@mission.example") for role in ROLES}
     world.people["anybody"] = world.somebody("anybody")
-    world.people["member"], world.city = officer("Santarém")
+    world.people["member"], world.city = officer("Leiria")
     for part in (cities, offer, calendar, selection, operations, accounts):
         part.walk(world)
     with platform.client() as client, client.stream("GET", "/api/v1/stream", headers=bearer(world)) as stream:

@@ -22,19 +22,19 @@ def _own_city(world: World) -> None:
     api.do("GET /cities", query={"country": "PT"})
     api.do("GET /cities/{city}", member, city=city)
     api.do("GET /cities/{city}/next-steps", member, city=city)
-    name, place = "Município de Santarém", world.places("Santarém", "PT")
+    name, place = "Município de Leiria", world.places("Leiria", "PT")
     api.do("PUT /cities/{city}/authority", member, authority(name, place), city=city)
     api.do("PUT /cities/{city}/profile", member, {"domains": ["mobility"]}, city=city)
     api.do("PUT /cities/{city}/commitment", member, COMMITMENT, city=city)
     api.do("DELETE /cities/{city}/commitment", member, city=city)
-    api.do("PUT /cities/{city}/mailbox", member, {"mail_address": "climate@santarem.example"}, city=city)
+    api.do("PUT /cities/{city}/mailbox", member, {"mail_address": "climate@leiria.example"}, city=city)
     api.do("DELETE /cities/{city}/mailbox", member, city=city)
     api.do("POST /cities/{city}/onboarding/exploration", member, city=city)
 
 
 def _members(world: World) -> None:
     api, member, helpdesk, city = world.api, world.people["member"], world.people["helpdesk"], world.city
-    api.do("POST /cities/{city}/invitations", member, {"mail_address": "colleague@santarem.example"}, city=city)
+    api.do("POST /cities/{city}/invitations", member, {"mail_address": "colleague@leiria.example"}, city=city)
     newcomer, leaver = world.somebody("newcomer"), world.somebody("leaver")
     asked = api.do("POST /cities/{city}/memberships", newcomer, {"evidence": EVIDENCE}, city=city)["id"]
     api.do("GET /cities/{city}/members", member, city=city)

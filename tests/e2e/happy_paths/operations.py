@@ -4,14 +4,14 @@ from typing import Any
 
 from contracts.envelope import Event
 from contracts.events_calendar import BookingConfirmed
-from contracts.registration import CityRegistered
+from contracts.registration import CityMerged
 from contracts.registry import SERVICES
 from tests.e2e.happy_paths.world import World
 from tests.e2e.letters import spoil
 from tests.e2e.running import eventually
 
 UNREADABLE: dict[str, type[Event]] = {"registration": BookingConfirmed}
-"""A type of events that the service reads; all others read of cities."""
+"""A type of events that the service reads; all others read of merged cities."""
 
 
 def walk(world: World) -> None:
@@ -26,7 +26,7 @@ def _dead_letters(world: World) -> None:
         if service == "gateway":
             continue
         door = f"/{service}/dead-letters"
-        about = spoil(world.platform.stack, UNREADABLE.get(service, CityRegistered))
+        about = spoil(world.platform.stack, UNREADABLE.get(service, CityMerged))
 
         def kept(door: str = door, about: str = about) -> list[dict[str, Any]]:
             return [each for each in api.do(f"GET {door}", operator)["items"] if each["aggregate"] == about]

@@ -33,8 +33,9 @@ def _call(world: World, host: str) -> str:
     id = str(api.do("POST /calls", manager, call([host]))["id"])
     api.do("GET /calls/drafts", manager)
     api.do("PUT /calls/{call_id}", manager, call([host], reserve=1), call_id=id)
-    api.do("POST /calls/{call_id}/publication", manager, call_id=id)
     given_up = api.do("POST /calls", manager, call([host]))["id"]
+    for each in (id, given_up):
+        api.do("POST /calls/{call_id}/publication", manager, call_id=each)
     api.do("POST /calls/{call_id}/cancellation", manager, call_id=given_up)
     api.do("GET /calls")
     eventually(lambda: api.do("GET /calls/{call_id}", call_id=id)["state"] == "application", "the call is open")
@@ -70,15 +71,13 @@ def _review(world: World, id: str, applied: list[str]) -> None:
     api.do("GET /calls/{call_id}/hosts/{host_id}/candidates", member, **host)
     api.do("PUT /calls/{call_id}/hosts/{host_id}/preferences", member, {"applications": applied}, **host)
 
-    def assigned(*ids: str) -> list[dict[str, Any]]:
-        pairs = [{"application_id": each, "reviewer": reviewer.id} for each in ids]
-        api.do("POST /calls/{call_id}/reviews", manager, {"assignments": pairs}, **at)
-        found: list[dict[str, Any]] = api.do("GET /reviews", reviewer)["items"]
-        return [each["review"] for each in found]
+    def pairs(person: Person, ids: list[str]) -> dict[str, Any]:
+        return {"assignments": [{"application_id": each, "reviewer": person.id} for each in ids]}
 
-    (review,) = assigned(applied[0])
-    api.do("POST /reviews/{review_id}/release", manager, review_id=review["id"])
-    first, *others = assigned(*applied)
+    too_much = api.do("POST /calls/{call_id}/reviews", manager, pairs(world.people["anybody"], applied[:1]), **at)
+    api.do("POST /reviews/{review_id}/release", manager, review_id=too_much["assigned"][0]["id"])
+    api.do("POST /calls/{call_id}/reviews", manager, pairs(reviewer, applied), **at)
+    first, *others = (each["review"] for each in api.do("GET /reviews", reviewer)["items"])
     api.do("GET /reviews/{review_id}", reviewer, review_id=first["id"])
     api.do("PUT /reviews/{review_id}", reviewer, {"scores": {"ambition": 4}}, review_id=first["id"])
     scored = [{"application_id": each["application_id"], "scores": {"ambition": 3}} for each in others]
