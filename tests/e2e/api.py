@@ -35,7 +35,7 @@ Case: TypeAlias = schemathesis.Case[Any]
 class Api:
     """Calls operations by their names, such as ``POST /calls/{call_id}/publication``.
 
-    ``reached`` has the calls that were answered with a 2xx, by operation.
+    ``reached`` has the calls that were answered with a 2xx and who made them, by operation.
     """
 
     def __init__(self, platform: Platform) -> None:
@@ -52,7 +52,7 @@ class Api:
         config = schemathesis.Config.from_dict(NO_CREDENTIALS)
         found = [each.ok() for each in schemathesis.openapi.from_dict(document, config=config).get_all_operations()]
         self.operations = {f"{each.method.upper()} {each.path.removeprefix(PREFIX)}": each for each in found}
-        self.reached: dict[str, list[Case]] = defaultdict(list)
+        self.reached: dict[str, list[tuple[Case, Person | None]]] = defaultdict(list)
 
     def send(self, case: Case, who: Person | None = None) -> schemathesis.Response:
         """Sends a request in somebody's name; the answer must be one that the document knows, and no failure."""
@@ -90,6 +90,6 @@ class Api:
         answer = eventually(answered, f"{operation} finds what it refers to")
         assert answer is not None
         assert 200 <= answer.status_code < 300, f"{operation} was answered {answer.status_code}: {answer.text}"
-        self.reached[operation].append(case)
+        self.reached[operation].append((case, who))
         is_json = answer.headers.get("content-type", [""])[0].startswith("application/json")
         return answer.json() if is_json and answer.content else answer.text

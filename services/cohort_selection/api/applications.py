@@ -159,7 +159,12 @@ async def record_host_preferences(
     return await hosts.record(store, caller, call_id, host_id, body.applications)
 
 
-@router.get("/calls/{call_id}/hosts/{host_id}/candidates", status_code=200, summary="List whom a host can rank")
+@router.get(
+    "/calls/{call_id}/hosts/{host_id}/candidates",
+    status_code=200,
+    responses={409: {"description": "Hosts rank between the end of the window and the decision"}},
+    summary="List whom a host can rank",
+)
 async def list_host_candidates(
     call_id: Id, host_id: Id, service: ServiceDep, caller: SignedIn, limit: Limit = 100, cursor: CursorParam = None
 ) -> Page[CandidateShown]:
