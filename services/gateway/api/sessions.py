@@ -74,6 +74,7 @@ def router(sessions: Sessions, own_origin: str) -> APIRouter:
         "/links/{token}",
         response_model=SessionOpened,
         status_code=200,
+        responses={410: {"description": "The link was used, or it has expired"}},
         summary="Sign in by a mailed link, with cookies",
     )
     async def open_browser_session_by_link(

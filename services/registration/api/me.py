@@ -19,7 +19,7 @@ from shared.identity import Public, SignedIn
 from shared.problems import Problem
 from shared.service import StoreDep
 
-router = APIRouter(prefix="/me", tags=["me"])
+router = APIRouter(prefix="/me", tags=["me"], responses={404: {"description": "The account was erased"}})
 
 
 class MyMembership(BaseModel):

@@ -32,11 +32,12 @@ def _sign_in_and_out(world: World) -> None:
 
 def _oneself(world: World) -> None:
     api = world.api
+    anybody = world.people["anybody"]
+    api.do("GET /me", anybody)
+    api.do("GET /me/next-step", anybody)
+    api.do("GET /me/export", anybody)
+    api.do("PATCH /me", anybody, {"given_name": "Somebody", "time_zone": "Europe/Lisbon"})
     person = world.somebody("looks-after-itself")
-    api.do("GET /me", person)
-    api.do("GET /me/next-step", person)
-    api.do("GET /me/export", person)
-    api.do("PATCH /me", person, {"given_name": "Somebody", "time_zone": "Europe/Lisbon"})
     api.do("PUT /me/password", person, {"present": PASSWORD, "new": f"{PASSWORD}, another"})
     api.do("DELETE /me", person)
 
