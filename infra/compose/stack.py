@@ -127,7 +127,7 @@ class ComposeStack(Stack):
         """As :meth:`Stack.ask`, by a program in a container of the service."""
         result = subprocess.run(
             self.inside(service, "python", "-m", "infra.compose.ask"),
-            input=json_util.dumps(commands, EXTENDED_JSON),
+            input=json_util.dumps(commands, json_options=EXTENDED_JSON),
             cwd=ROOT,
             env=self.environment(),
             capture_output=True,
@@ -135,8 +135,8 @@ class ComposeStack(Stack):
         )
         if result.returncode:
             said = (result.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise LocalError(f"The database of {service} cannot be asked; `docker compose ps` shows more: {said}")
-        answers: list[dict[str, Any]] = json_util.loads(result.stdout, EXTENDED_JSON)
+            raise LocalError(f"{service} cannot ask its database; `make status STACK=compose` shows more: {said}")
+        answers: list[dict[str, Any]] = json_util.loads(result.stdout, json_options=EXTENDED_JSON)
         return answers
 
     def memory(self) -> dict[str, int]:
