@@ -6,6 +6,7 @@ import typer
 from confluent_kafka import KafkaException
 
 from infra.local.errors import LocalError
+from mission import place
 from mission.commands import clock, dead_letters, doctor, looking, platform, running, topics
 from mission.commands.common import console
 
@@ -35,7 +36,8 @@ def main() -> None:
         print(f"mission: {error}", file=sys.stderr)
         sys.exit(1)
     except KafkaException as error:
-        print(f"mission: Kafka does not answer ({error.args[0].str()}); `make status` shows more.", file=sys.stderr)
+        more = place.typed("status")
+        print(f"mission: Kafka does not answer ({error.args[0].str()}); `{more}` shows more.", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

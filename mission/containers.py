@@ -1,13 +1,19 @@
 """The commands of a platform in containers; ``docker compose`` does the rest."""
 
+import subprocess
 from collections.abc import Mapping, Sequence
 
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from contracts.registry import SERVICES
 from infra.compose.stack import ComposeStack
 from infra.local.errors import LocalError
+from infra.local.stack import ROOT
 from mission.groups import lag
+from mission.logs import render
 
 
 def up(console: Console, scale: Mapping[str, int]) -> ComposeStack:
@@ -34,16 +40,32 @@ def running() -> ComposeStack:
 
 
 def status_table() -> Table:
-    """Every container with its memory, every service with how far it is behind."""
+    """Every container with its state and memory, every service with how far it is behind."""
     stack = running()
-    behind = lag(stack)
-    table = Table("container", "memory", "behind")
-    for name, size in sorted(stack.memory().items()):
-        records = behind.get(name.rpartition("-")[0])
-        table.add_row(name, f"{size / 2**20:.0f} MB", "" if records is None else str(records))
+    try:
+        behind = lag(stack)
+    except KafkaException:
+        behind = {}
+    table = Table("container", "state", "memory", "behind")
+    for container in stack.containers():
+        records = behind.get(container.name.rpartition("-")[0])
+        size = f"{container.memory / 2**20:.0f} MB" if container.memory else ""
+        table.add_row(container.name, container.state, size, "" if records is None else str(records))
     return table
 
 
-def logs(services: Sequence[str], *, follow: bool, lines: int) -> None:
-    """Shows the containers' own logs."""
-    running().compose("logs", f"--tail={lines}", *(["--follow"] if follow else []), *services)
+def logs(console: Console, services: Sequence[str], *, follow: bool, lines: int) -> None:
+    """Shows the containers' own logs, readable; of those that are named, or of all services."""
+    stack = running()
+    command = stack.command("logs", f"--tail={lines}", "--no-color", *(["--follow"] if follow else []))
+    command += services or SERVICES
+    with subprocess.Popen(command, cwd=ROOT, env=stack.environment(), stdout=subprocess.PIPE, text=True) as program:
+        for written in program.stdout or ():
+            if text := readable(written):
+                console.print(text, soft_wrap=True)
+
+
+def readable(written: str) -> Text | None:
+    """A line as Docker Compose shows it (``catalogue-1  | {...}``), as ``mission logs`` has it; None for Compose's own."""
+    container, bar, line = written.partition("| ")
+    return render(container.strip().replace("_", "-"), line.rstrip()) if bar else None

@@ -74,6 +74,11 @@ def in_containers() -> bool:
     return chosen == "compose"
 
 
+def typed(target: str) -> str:
+    """What to type for the platform meant, such as ``make status STACK=compose``."""
+    return f"make {target}{' STACK=compose' if in_containers() else ''}"
+
+
 def operated() -> Stack:
     """The platform meant, as an operator sees it: its broker, its stores, its secrets."""
     return ComposeStack() if in_containers() else stack()

@@ -1,7 +1,7 @@
 """The platform in containers: what ``docker-compose.yml`` needs beside itself.
 
 ``secrets`` makes passwords and hands each container its own; ``bootstrap`` makes topics, users, access rules and
-databases; ``stack`` is an operator's hands on the running platform; ``python -m infra.compose`` starts and stops it.
+databases; ``stack`` is an operator's hands on the running platform, by which ``mission`` starts and stops it.
 """
 
 from typing import Final

@@ -15,9 +15,9 @@ from shared.settings import Settings, secrets_dir
 def main() -> None:
     """Reads the commands and writes the answers."""
     settings = Settings(_secrets_dir=secrets_dir())
-    commands = json_util.loads(sys.stdin.read(), EXTENDED_JSON)
+    commands = json_util.loads(sys.stdin.read(), json_options=EXTENDED_JSON)
     answers = ask(settings.mongo_url.get_secret_value(), settings.database, commands)
-    sys.stdout.write(json_util.dumps(answers, EXTENDED_JSON))
+    sys.stdout.write(json_util.dumps(answers, json_options=EXTENDED_JSON))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,19 @@ HOME: Final = ROOT / ".local" / "compose"
 """What the containers share with this machine; docker-compose.yml names it too."""
 
 START_SECONDS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container, such as ``catalogue-1``.
+
+    ``state`` is the verdict of its health check (``starting``, ``healthy``, ``unhealthy``), else what the engine says;
+    ``memory`` is resident, in bytes.
+    """
+
+    name: str
+    state: str
+    memory: int
 
 
 class ComposeStack(Stack):
@@ -61,25 +75,33 @@ class ComposeStack(Stack):
         """Builds the image, starts what is not running and waits until the platform can be used.
 
         ``waiting`` is told what is still missing, whenever that changes. Raises :class:`LocalError`; the containers
-        are left as they are then, so that their logs can be read.
+        are left as they are then, so that their logs can be read. An interrupt removes them again, unless some were
+        there before.
         """
-        if not self.running():
+        there = self.running()
+        if not there:
             ports = self.ports.gateway, self.ports.kafka_platforms, self.ports.smtp
             if taken := [port for port in ports if not bindable(port)]:
                 raise LocalError(in_use(taken))
         self.clock_file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         compose_secrets.make(self.secrets, self.kafka.platforms_bootstrap)
-        self.compose("build", "--quiet", "secrets")  # the image of all services
         numbers = [f"--scale={name}={number}" for name, number in (scale or {}).items()]
-        self.compose("up", "--detach", "--no-build", *numbers)
-        self._wait_until_ready(waiting)
+        try:
+            self.compose("build", "--quiet", "secrets")  # the image of all services
+            self.compose("up", "--detach", "--no-build", *numbers)
+            self._wait_until_ready(waiting)
+        except KeyboardInterrupt:
+            if not there:
+                self.stop()
+            raise
 
     def stop(self) -> None:
         """Ends and removes the containers; the data stays in its volumes."""
         self.compose("down")
 
     def clean(self) -> None:
-        """Stops everything and removes its data, secrets included."""
+        """Stops everything and removes its data, secrets included. Raises :class:`LocalError` without an engine."""
+        self.running()
         self.compose("down", "--volumes")
         shutil.rmtree(HOME, ignore_errors=True)
 
@@ -104,12 +126,14 @@ class ComposeStack(Stack):
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of Docker Compose, the plugin or the program. Raises :class:`LocalError` without either."""
-        docker = shutil.which("docker")
-        if docker and not subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
-            return [docker, "compose", *arguments]
-        if program := shutil.which("docker-compose"):
-            return [program, *arguments]
-        raise LocalError("Docker Compose is needed for this and is not installed; `make up` works without Docker.")
+        if docker := shutil.which("docker"):
+            if not subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
+                return [docker, "compose", *arguments]
+            if program := shutil.which("docker-compose"):
+                return [program, *arguments]
+        raise LocalError(
+            "Docker and Docker Compose are needed for this and are not installed; `make up` works without them."
+        )
 
     def environment(self) -> dict[str, str]:
         """The variables that docker-compose.yml asks for, beside those of this program."""
@@ -127,7 +151,7 @@ class ComposeStack(Stack):
         """As :meth:`Stack.ask`, by a program in a container of the service."""
         result = subprocess.run(
             self.inside(service, "python", "-m", "infra.compose.ask"),
-            input=json_util.dumps(commands, EXTENDED_JSON),
+            input=json_util.dumps(commands, json_options=EXTENDED_JSON),
             cwd=ROOT,
             env=self.environment(),
             capture_output=True,
@@ -135,18 +159,17 @@ class ComposeStack(Stack):
         )
         if result.returncode:
             said = (result.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise LocalError(f"The database of {service} cannot be asked; `docker compose ps` shows more: {said}")
-        answers: list[dict[str, Any]] = json_util.loads(result.stdout, EXTENDED_JSON)
+            raise LocalError(f"{service} cannot ask its database; `make status STACK=compose` shows more: {said}")
+        answers: list[dict[str, Any]] = json_util.loads(result.stdout, json_options=EXTENDED_JSON)
         return answers
 
-    def memory(self) -> dict[str, int]:
-        """Resident memory in bytes by container, such as ``catalogue-1``."""
-        ids = self.output("ps", "--quiet").split()
-        label = '{{{{index .Config.Labels "com.docker.compose.{}"}}}}'
-        name = f"{label.format('service')}-{label.format('container-number')}"
-        names = dict(_lines("docker", "inspect", "--format", f"{{{{.Id}}}} {name}", *ids))
-        used = _lines("docker", "stats", "--no-stream", "--no-trunc", "--format", "{{.ID}} {{.MemUsage}}", *ids)
-        return {names[id]: _bytes(size) for id, size, *_ in used}
+    def containers(self) -> list[Container]:
+        """Every container, also those that have ended, by name."""
+        ids = self.output("ps", "--all", "--quiet").split()
+        stats = _said("docker", "stats", "--no-stream", "--no-trunc", "--format", "{{.ID}} {{.MemUsage}}", *ids)
+        memory = {id: _bytes(size) for id, size, *_ in map(str.split, stats.splitlines())}
+        found = [_container(each, memory.get(each["Id"], 0)) for each in json.loads(_said("docker", "inspect", *ids))]
+        return sorted(found, key=lambda container: container.name)
 
     def _wait_until_ready(self, waiting: Callable[[str], None]) -> None:
         deadline, told = time.monotonic() + START_SECONDS, ""
@@ -155,7 +178,9 @@ class ComposeStack(Stack):
                 told = missing
                 waiting(missing)
             if time.monotonic() > deadline:
-                raise LocalError(f"Not ready after {START_SECONDS} s: it waits for {missing}; `docker compose logs`.")
+                raise LocalError(
+                    f"Not ready after {START_SECONDS} s: it waits for {missing}; `make logs STACK=compose` shows more."
+                )
             time.sleep(0.5)
 
 
@@ -172,9 +197,18 @@ def _missing(port: int) -> str:
         connection.close()
 
 
-def _lines(*command: str) -> list[list[str]]:
-    """The words of each line that a program writes."""
-    return [line.split() for line in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()]
+def _said(*command: str) -> str:
+    """What a program writes."""
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def _container(inspected: Mapping[str, Any], memory: int) -> Container:
+    """What ``docker inspect`` says of one."""
+    labels, state = inspected["Config"]["Labels"], inspected["State"]
+    name = f"{labels['com.docker.compose.service']}-{labels['com.docker.compose.container-number']}"
+    if state["Status"] == "exited":
+        return Container(name, f"ended with {state['ExitCode']}", memory)
+    return Container(name, (state.get("Health") or {}).get("Status") or state["Status"], memory)
 
 
 UNITS: Final = ("B", "KiB", "MiB", "GiB")

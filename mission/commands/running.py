@@ -146,7 +146,7 @@ def show_logs(
 ) -> None:
     """Show the logs, readable; those of Kafka, MongoDB and mail only when they are named."""
     if place.in_containers():
-        containers.logs(service or [], follow=follow, lines=lines)
+        containers.logs(console, service or [], follow=follow, lines=lines)
         return
     paths = logs.files(service or [])
     for text in logs.last(paths, lines):

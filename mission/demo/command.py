@@ -47,13 +47,14 @@ def demo(console: Console, started: Callable[[dict[str, int]], object]) -> None:
     except KeyboardInterrupt:
         containers.down() if contained else lifecycle.stop()
         raise LocalError(
-            "The demo was interrupted and its platform stopped; `make demo` plays it from the start."
+            f"The demo was interrupted and its platform stopped; `{place.typed('demo')}` plays it from the start."
         ) from None
     except Untrue as untrue:
         raise LocalError(
-            f"{untrue} The platform is still up: `make status` and `make logs` show more, `make down` stops it."
+            f"{untrue} The platform is still up: `{place.typed('status')}` and `{place.typed('logs')}` show more,"
+            f" `{place.typed('down')}` stops it."
         ) from None
-    farewell(console, ground.url, login, " STACK=compose" if contained else "")
+    farewell(console, ground.url, login)
 
 
 def play(console: Console, ground: Ground, ready_seconds: float) -> tuple[str, str]:
@@ -87,8 +88,8 @@ async def _tell(console: Console, ground: Ground, ready_seconds: float) -> tuple
     return story, summary.report(story, seconds)
 
 
-def farewell(console: Console, url: str, login: tuple[str, str], where: str) -> None:
-    """What to open, a login to try, and what to type next (``where`` it runs)."""
+def farewell(console: Console, url: str, login: tuple[str, str]) -> None:
+    """What to open, a login to try, and what to type next."""
     mail, password = login
     console.print(
         f"\n[bold]The platform is still up.[/]\n"
@@ -98,9 +99,9 @@ def farewell(console: Console, url: str, login: tuple[str, str], where: str) -> 
         f"  a login to try      {mail}  {password}\n"
         f"                      (POST {url}/api/v1/auth/token)\n"
         f"[bold]Next:[/]\n"
-        f"  make status{where}         what runs, how large, how far behind\n"
-        f"  make logs{where}           what the services say\n"
-        f"  make down{where}           stop it",
+        f"  {place.typed('status'):<26} what runs, how large, how far behind\n"
+        f"  {place.typed('logs'):<26} what the services say\n"
+        f"  {place.typed('down'):<26} stop it",
         highlight=False,
         soft_wrap=True,
     )

@@ -125,7 +125,7 @@ class Containers(Operated):
 
     def memory(self) -> dict[str, int]:
         """Memory in bytes by container."""
-        return self._stack.memory()
+        return {each.name: each.memory for each in self._stack.containers() if each.memory}
 
 
 async def run(command: Sequence[str], settings: Mapping[str, str] | None = None, *, cwd: Path = ROOT) -> str:

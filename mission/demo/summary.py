@@ -7,6 +7,7 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from contracts.registry import SERVICES
 from mission.demo.story import SEED, Story
 
 TARGETS: Final = {
@@ -70,8 +71,8 @@ def _parts(report: Mapping[str, Any]) -> Iterator[RenderableType]:
         figures.add_row(f"{about}, 99th percentile", f"{latency['p99_ms']:.1f} ms", f"{TARGETS['p99_ms']} ms")
     services = report.get("memory_mb", {})
     for name, size in services.items():
-        infrastructure = name in ("kafka", "mongodb", "mail")
-        figures.add_row(f"memory of {name}", f"{size:.0f} MB", "" if infrastructure else f"{TARGETS['memory_mb']} MB")
+        ours = name.rpartition("-")[0] in SERVICES
+        figures.add_row(f"memory of {name}", f"{size:.0f} MB", f"{TARGETS['memory_mb']} MB" if ours else "")
     target = {"Platform ready": TARGETS["ready_seconds"], "Whole story": TARGETS["story_seconds"]}
     for name, seconds in report["seconds"].items():
         figures.add_row(name, f"{seconds:.1f} s", f"{target[name]} s" if name in target else "")

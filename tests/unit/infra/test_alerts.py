@@ -123,11 +123,5 @@ def test_every_alert_is_tried_out_by_promtool() -> None:
     assert tried == {rule["alert"] for rule in rules()}
 
 
-def test_what_the_doctor_points_to_is_there() -> None:
-    for file in (ROOT / "mission" / "doctor").glob("*.py"):
-        for page in re.findall(r"docs/operations/[a-z/-]+\.md", file.read_text()):
-            assert (ROOT / page).exists(), f"{file.name} names {page}"
-
-
 def test_the_dashboard_is_fresh() -> None:
     assert json.loads((ROOT / "infra" / "dashboards" / "platform.json").read_text()) == dashboard()
