@@ -52,10 +52,12 @@ def prove(plant: Plant) -> Proof:
     report = root / ".local" / "faults" / "report.json"
     found = json.loads(report.read_text())["violations"] if report.exists() else []
     checks = {each["check"] for each in found}
-    sentence = next((f"{each['key']}: {each['sentence']}" for each in found if each["check"] in plant.checks), "")
+    fitting = [each for each in found if each["check"] in plant.checks and plant.says in each["sentence"]]
+    sentence = f"{fitting[0]['key']}: {fitting[0]['sentence']}" if fitting else ""
     if not report.exists():
         sentence = (root / "round.log").read_text().strip().splitlines()[-1]
-    right, other = sorted(checks & plant.checks), sorted(checks - plant.checks)
+    right = sorted({each["check"] for each in fitting})
+    other = sorted(checks - set(right))
     return Proof(plant, right, other, sentence, time.monotonic() - begun)
 
 
