@@ -5,6 +5,7 @@ Each copy is under ``.local/prove`` with a platform of its own; what was found i
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,12 @@ def prove(plant: Plant) -> Proof:
     options = [f"--seed={SEED}", f"--plan={plant.plan}", f"--rate={plant.rate}", f"--offices={plant.offices}"]
     with (root / "round.log").open("w") as log:
         command = [sys.executable, "-m", "tests.faults", *options]
-        subprocess.run(command, cwd=root, stdout=log, stderr=subprocess.STDOUT, timeout=SECONDS)
+        try:
+            subprocess.run(command, cwd=root, stdout=log, stderr=subprocess.STDOUT, timeout=SECONDS)
+        finally:
+            # A bug can be such that the round does not come to its end.
+            home = {**os.environ, "MISSION_HOME": str(root / ".local" / "faults" / "platform")}
+            subprocess.run([sys.executable, "-m", "mission", "down"], cwd=root, env=home, stdout=log, stderr=log)
     report = root / ".local" / "faults" / "report.json"
     found = json.loads(report.read_text())["violations"] if report.exists() else []
     checks = {each["check"] for each in found}

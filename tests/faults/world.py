@@ -90,7 +90,7 @@ async def build(platform: Platform, door: Door, offices: int) -> World:
         helpdesk, organiser, manager = await asyncio.gather(*map(hired, ("helpdesk", "organiser", "programme-manager")))
         client = await asyncio.to_thread(platforms.add, place.stack(), entry(PLATFORM))
         world = World(door, client=client)
-        world.place = await until(lambda: _place(door), "The directory of places was not loaded.", seconds=180)
+        world.place = await until(lambda: _place(door), "The directory of places does not know Lisbon.", seconds=180)
         numbers = range(offices)
         made = (_office(world, mails, helpdesk, f"office-{number:02d}", password) for number in numbers)
         world.offices += await asyncio.gather(*made)
@@ -109,7 +109,7 @@ async def _account(door: Door, mails: Mails, name: str, password: str) -> Person
 
 async def _place(door: Door) -> str | None:
     found = await door.ask("GET", "/places", params={"q": "Lisbon", "country": "PT"})
-    return str(found["items"][0]["id"]) if found["complete"] else None
+    return str(found["items"][0]["id"]) if found["items"] else None
 
 
 async def _office(world: World, mails: Mails, helpdesk: Person, name: str, password: str) -> Office:
