@@ -1,5 +1,5 @@
 # One door to everything; `make` alone lists the targets.
-# Options: SERVICE=catalogue (test), ARGS="..." (passed on), MISSION_PORT_BASE=18080,
+# Options: SERVICE=catalogue (test), FAULTS=1000 and SEED=1 (faults), ARGS="..." (passed on), MISSION_PORT_BASE=18080,
 # STACK=compose (demo, up, down, status, logs, clean: in containers), STACK=containers (test: Kafka and MongoDB in them).
 
 SHELL := /bin/bash
@@ -13,12 +13,12 @@ PY := .venv/bin/python
 READY := .venv/.installed
 PACKAGE := $(subst -,_,$(SERVICE))
 
-.PHONY: help setup demo up down status logs test check contracts lock format clean
+.PHONY: help setup demo up down status logs test faults faults-prove check contracts lock format clean
 
 demo up down status logs clean: export MISSION_STACK := $(or $(STACK),$(MISSION_STACK))
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## Make the virtual environment and install what is locked
 
@@ -47,6 +47,12 @@ ifdef SERVICE
 else
 	@$(PY) -m pytest $(if $(STACK),--stack=$(STACK)) $(ARGS)
 endif
+
+faults: $(READY) ## Break a platform of its own while clients write, and check everything (FAULTS=25 SEED=1)
+	@$(PY) -m tests.faults $(if $(FAULTS),--faults=$(FAULTS)) $(if $(SEED),--seed=$(SEED)) $(ARGS)
+
+faults-prove: $(READY) ## Plant known bugs in copies of the code and see that the fault suite finds each
+	@$(PY) -m tests.faults.prove $(ARGS)
 
 check: $(READY) ## Lint, format, types, walls, contracts, dashboard, lock, audit, alerts
 	@$(PY) -m ruff check

@@ -54,6 +54,7 @@ SETTINGS: Final[Mapping[str, object]] = {
 """What every broker of one node has, wherever it runs."""
 
 _SECURITY: Final = "org.apache.kafka.common.security"
+SCRAM_MODULE: Final = f"{_SECURITY}.scram.ScramLoginModule"
 
 
 def listener_settings(
@@ -82,9 +83,9 @@ def listener_settings(
         "controller.quorum.voters": f"1@{controller}",
         "listener.security.protocol.map": "INTERNAL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT,"
         f"PLATFORMS:{'SASL_SSL' if server_certificate else 'SASL_PLAINTEXT'}",
-        "listener.name.internal.scram-sha-512.sasl.jaas.config": f"{_SECURITY}.scram.ScramLoginModule required"
+        "listener.name.internal.scram-sha-512.sasl.jaas.config": f"{SCRAM_MODULE} required"
         f' username="{ADMIN}" password="{password}";',
-        "listener.name.platforms.scram-sha-512.sasl.jaas.config": f"{_SECURITY}.scram.ScramLoginModule required;",
+        "listener.name.platforms.scram-sha-512.sasl.jaas.config": f"{SCRAM_MODULE} required;",
         "listener.name.controller.plain.sasl.jaas.config": _plain(controller_password),
     }
     if server_certificate:

@@ -26,13 +26,14 @@ def start(
     scale: Mapping[str, int],
     *,
     services: bool = True,
+    supervisor: str = "mission.supervisor",
     preparing: Callable[[int, int], None] = lambda done, total: None,
     watching: Callable[[State], None] = lambda state: None,
 ) -> State:
     """Starts the platform and waits until every service is ready; it then goes on in the background.
 
-    Without ``services`` only Kafka, MongoDB and mail. ``preparing`` is told how many of Kafka's jars are there,
-    ``watching`` gets the state whenever it is looked at.
+    Without ``services`` only Kafka, MongoDB and mail. ``supervisor`` is the module to supervise with, ``preparing`` is
+    told how many of Kafka's jars are there, ``watching`` gets the state whenever it is looked at.
 
     Raises :class:`LocalError`, with nothing left running, when something does not start; so does an interrupt.
     """
@@ -43,7 +44,7 @@ def start(
     _end_leftovers()
     _check_ports(ports, scale)
     classpath(place.stack(ports).kafka.cache, preparing)
-    daemon.command = [sys.executable, "-m", "mission.supervisor", f"--port-base={ports.base}"]
+    daemon.command = [sys.executable, "-m", supervisor, f"--port-base={ports.base}"]
     daemon.command += [f"--scale={name}={number}" for name, number in scale.items()]
     if not services:
         daemon.command.append("--no-services")

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -201,14 +201,14 @@ def scale_of(arguments: Iterable[str]) -> dict[str, int]:
     return scale
 
 
-def main() -> None:
-    """Reads the command line and supervises."""
+def main(stack_at: Callable[[Ports], LocalStack] = place.stack) -> None:
+    """Reads the command line and supervises what runs on the stack at these ports."""
     parser = argparse.ArgumentParser(description="Starts everything and keeps it running.")
     parser.add_argument("--port-base", type=int, required=True)
     parser.add_argument("--scale", action="append", default=[])
     parser.add_argument("--no-services", action="store_true")
     arguments = parser.parse_args()
-    stack = place.stack(Ports(arguments.port_base))
+    stack = stack_at(Ports(arguments.port_base))
     names = [] if arguments.no_services else place.services()
     sys.exit(Supervisor(stack, scale_of(arguments.scale), names).run())
 

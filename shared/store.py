@@ -23,6 +23,7 @@ from pymongo.write_concern import WriteConcern
 
 from contracts.envelope import Event
 from shared import context, outbox
+from shared.abandoned import Abandoned
 from shared.clock import Clock
 from shared.problems import conflict, not_found
 
@@ -287,6 +288,7 @@ class Store(Reader):
         give_up = begun + TRANSACTION_SECONDS
         backoff = 0.002
         collided: str | None = None
+        abandoned = Abandoned(self._client.admin)
         async with self._turn(turn), await self._client.start_session() as session:
             while True:
                 transaction = Transaction(self, session)
@@ -309,6 +311,7 @@ class Store(Reader):
                     # The driver's own retry does not wait, and writers of one document keep each other from ending.
                     await asyncio.sleep(random.uniform(0, backoff))
                     backoff = min(backoff * 2, 0.1)
+                    await abandoned.end()
 
     @staticmethod
     async def _commit(session: AsyncIOMotorClientSession, give_up: float) -> None:

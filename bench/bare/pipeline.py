@@ -7,7 +7,7 @@ which versions it knows, writes the others guarded by their version, and then co
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -115,7 +115,7 @@ def _row(city: str, version: int, number: int) -> dict[str, Any]:
     }
 
 
-async def _publish(producer: AIOKafkaProducer, rows: list[Mapping[str, Any]]) -> None:
+async def _publish(producer: AIOKafkaProducer, rows: Sequence[Mapping[str, Any]]) -> None:
     sent = [
         await producer.send(TOPIC, row["value"], row["key"].encode(), headers=[tuple(pair) for pair in row["headers"]])
         for row in rows

@@ -1,0 +1,117 @@
+"""When all that waited at a fault's end was worked off: outboxes published, and all of it taken by every consumer."""
+
+import time
+from collections.abc import Iterable, Mapping
+from statistics import median
+from typing import Any, Final
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from rich.table import Table
+
+from contracts.registry import OPERATOR
+from infra.databases import database
+from infra.local.stack import LocalStack
+from mission.groups import expected, positions
+from tests.faults.history import Fault
+from tests.faults.plan import TARGETS
+from tests.faults.stack import STORED
+
+POLL_SECONDS: Final = 0.1
+GIVE_UP_SECONDS: Final = 120.0
+REACH: Final[Mapping[str, float]] = {
+    "kill-service": 3,
+    "kill-away": 10,
+    "kill-broker": 15,
+    "kill-database": 15,
+}
+"""Seconds that recovery shall take at most, where that is promised."""
+
+Places = set[tuple[str, str, int]]
+
+
+class Watch:
+    """Looks at outboxes and consumer groups, past the proxy."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._admin = AdminClient(dict(stack.kafka.client(OPERATOR)))
+        self._wanted = expected(stack.platforms())
+        self._mongo: MongoClient[dict[str, Any]] = MongoClient(stack.mongo.admin_url, serverSelectionTimeoutMS=1000)
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._mongo.close()
+
+    def unpublished(self) -> set[tuple[str, str]]:
+        """The outbox rows that wait for the relay, by service and id."""
+        waiting = {"published": False}
+        return {
+            (name, row["_id"])
+            for name in STORED
+            for row in self._mongo[database(name)]["outbox"].find(waiting, {"_id": 1})
+        }
+
+    def behind(self) -> dict[str, int]:
+        """How many records each consumer group has not taken yet."""
+        found = positions(self._admin, self._wanted)
+        return {name: sum(position.behind for position in each) for name, each in found.items()}
+
+    def worked_off(self) -> float:
+        """Waits until what waits at this moment was published and taken, while more comes; returns when that was.
+
+        Raises :class:`TimeoutError`.
+        """
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        rows: set[tuple[str, str]] | None = None
+        ends: dict[tuple[str, str, int], int] | None = None
+        while time.monotonic() < deadline:
+            try:
+                if rows is None or rows:
+                    now = self.unpublished()
+                    rows = now if rows is None else rows & now
+                if not rows:
+                    found = [each for group in positions(self._admin, self._wanted).values() for each in group]
+                    if ends is None:
+                        ends = {(each.group, each.topic, each.partition): each.end for each in found}
+                    if all(each.next >= ends.get((each.group, each.topic, each.partition), 0) for each in found):
+                        return time.time()
+            except (PyMongoError, KafkaException):
+                pass
+            time.sleep(POLL_SECONDS)
+        raise TimeoutError(f"What waited was not worked off within {GIVE_UP_SECONDS:.0f} s.")
+
+
+def figures(faults: Iterable[Fault]) -> dict[str, dict[str, Any]]:
+    """By kind: how often, how long it took from begin to end, and how long from the end until all was worked off."""
+    found: dict[str, dict[str, Any]] = {}
+    listed = list(faults)
+    for kind in TARGETS:
+        those = [fault for fault in listed if fault.kind == kind]
+        if not those:
+            continue
+        took = [round(fault.recovered - fault.end, 1) for fault in those]
+        found[kind] = {
+            "faults": len(those),
+            "lasted": round(median(fault.end - fault.begin for fault in those), 1),
+            "recovery": {"median": median(took), "worst": max(took)},
+            "reach": REACH.get(kind),
+            "reached": kind not in REACH or max(took) <= REACH[kind],
+        }
+    return found
+
+
+def table(found: Mapping[str, Mapping[str, Any]]) -> Table:
+    """The same for people."""
+    shown = Table(title="Seconds from a fault's end until all that waited was worked off", title_justify="left")
+    for column in ("kind", "faults", "lasted", "median", "worst", "to reach"):
+        shown.add_column(column, justify="left" if column == "kind" else "right")
+    for kind, each in found.items():
+        reach = f"{each['reach']:.0f}" if each["reach"] else ""
+        worst = f"{each['recovery']['worst']}"
+        shown.add_row(
+            *(kind, str(each["faults"]), str(each["lasted"]), str(each["recovery"]["median"])),
+            *(worst if each["reached"] else f"[red]{worst}[/]", reach),
+        )
+    return shown

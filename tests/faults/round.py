@@ -1,0 +1,217 @@
+"""One round: a platform of its own, the load, the faults one after the other, rest, and the verdict."""
+
+import asyncio
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+from unittest.mock import patch
+
+from infra.local.ports import Ports
+from infra.local.stack import ROOT
+from mission import lifecycle, place
+from mission.demo.door import Door
+from tests.e2e.running import Platform
+from tests.faults import check_effects, check_log, check_model, check_writes, recovery
+from tests.faults.evidence import Evidence
+from tests.faults.history import Fault, History, Writer
+from tests.faults.nemesis import SUPERVISOR, Nemesis
+from tests.faults.outsider import BAD
+from tests.faults.plan import CALM, SCALE, Planned
+from tests.faults.proxy import Proxy
+from tests.faults.recovery import Watch
+from tests.faults.stack import STORED, links
+from tests.faults.verdict import Violation, shown
+from tests.faults.workload import Load
+from tests.faults.world import build
+
+HOME: Final = ROOT / ".local" / "faults"
+CALM_SECONDS: Final = (0.5, 1.5)
+WARM_SECONDS: Final = 2.0
+SETTLE_SECONDS: Final = 120.0
+SETTINGS: Final = {
+    # Everybody comes from one address, and as fast as the round asks for.
+    "MISSION_ADDRESS_RATE": "0",
+    "MISSION_PERSON_RATE": "0",
+    "MISSION_ATTEMPTS_PER_CLIENT": "1000000",
+}
+CHECKS: Final = (check_log.check, check_writes.check, check_effects.check, check_model.check)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round is made of. ``rate`` is in writes per second, by so many ``offices``."""
+
+    seed: int
+    faults: Sequence[Planned]
+    rate: float = 50.0
+    offices: int = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a round. ``report`` is also in ``report.json``; ``text`` is for people, empty when all holds."""
+
+    report: dict[str, Any]
+    violations: list[Violation]
+    text: str
+
+
+Told = Callable[[str], None]
+
+
+def play(round: Round, told: Told = print) -> Result:
+    """Plays a round on a platform of its own under ``.local/faults``; after a failure its data stays there."""
+    home = HOME / "platform"
+    ports = Ports.from_environment() if "MISSION_PORT_BASE" in os.environ else Ports.free()
+    settings = {"MISSION_HOME": str(home), "MISSION_PORT_BASE": str(ports.base), **SETTINGS}
+    with patch.dict(os.environ, settings):
+        lifecycle.stop()
+        shutil.rmtree(home, ignore_errors=True)
+        result = asyncio.run(_Play(round, ports, told).play())
+    (HOME / "report.json").write_text(json.dumps(result.report, indent=1))
+    if not result.violations:
+        shutil.rmtree(home, ignore_errors=True)
+    return result
+
+
+class _Play:
+    def __init__(self, round: Round, ports: Ports, told: Told) -> None:
+        self._round = round
+        self._told = told
+        self._path = HOME / "history.jsonl"
+        self._proxy = Proxy(links(ports))
+        self._nemesis = Nemesis(ports, self._proxy, Random(round.seed))
+        self._platform = Platform(os.environ)
+        self._begun = time.monotonic()
+
+    async def play(self) -> Result:
+        await self._proxy.start()
+        try:
+            await asyncio.to_thread(lifecycle.start, SCALE, supervisor=SUPERVISOR)
+            ready = time.monotonic() - self._begun
+            self._told(f"The platform is ready after {ready:.0f} s.")
+            settled = await self._load()
+            evidence = await asyncio.to_thread(Evidence.gather, place.stack())
+        finally:
+            await asyncio.to_thread(lifecycle.stop)
+            await self._proxy.stop()
+        history = History.load(self._path)
+        violations = [*settled, *(found for check in CHECKS for found in check(history, evidence))]
+        text = shown(violations, history, evidence) if violations else ""
+        return Result(self._report(history, evidence, violations), violations, text)
+
+    async def _load(self) -> list[Violation]:
+        writer = Writer(self._path, self._round.seed)
+        try:
+            async with Door(self._platform.url) as door:
+                world = await build(self._platform, door, self._round.offices)
+                load = Load(world, writer, Random(self._round.seed), self._round.rate)
+                self._told(f"{len(world.offices)} offices are at work after {time.monotonic() - self._begun:.0f} s.")
+                await load.start()
+                try:
+                    await self._strike(writer, load)
+                finally:
+                    await load.stop()
+            return await asyncio.to_thread(_settled)
+        finally:
+            writer.close()
+
+    async def _strike(self, writer: Writer, load: Load) -> None:
+        watch = Watch(place.stack())
+        rng = Random(self._round.seed)
+        begun, count = time.monotonic(), len(self._round.faults)
+        await asyncio.sleep(WARM_SECONDS)
+        try:
+            for number, planned in enumerate(self._round.faults, 1):
+                if planned.kind == CALM:
+                    await asyncio.sleep(planned.seconds)
+                    continue
+                begin, end = await self._nemesis.strike(planned)
+                fault = Fault(number, planned.kind, planned.name, begin, end)
+                # What is not worked off for this long is for the checks to find.
+                try:
+                    fault.recovered = await asyncio.to_thread(watch.worked_off)
+                except TimeoutError:
+                    fault.recovered = time.time()
+                writer.fault(fault)
+                load.check()
+                left = (time.monotonic() - begun) / number * (count - number)
+                self._told(
+                    f"{number}/{count} {planned.kind} {planned.name}: lasted {end - begin:.1f} s, worked off after"
+                    f" {fault.recovered - end:.1f} s; about {left / 60:.0f} minutes to go"
+                )
+                await asyncio.sleep(rng.uniform(*CALM_SECONDS))
+            await asyncio.sleep(WARM_SECONDS)
+        finally:
+            watch.close()
+            await self._nemesis.heal()
+
+    def _report(self, history: History, evidence: Evidence, violations: Sequence[Violation]) -> dict[str, Any]:
+        outcomes: dict[str, dict[str, int]] = {}
+        for operation in history.operations.values():
+            kind = outcomes.setdefault(operation.kind, {})
+            kind[operation.outcome] = kind.get(operation.outcome, 0) + 1
+        times = [operation.at for operation in history.operations.values()]
+        return {
+            "seed": self._round.seed,
+            "faults": len(history.faults),
+            "seconds": round(time.monotonic() - self._begun),
+            "requests": outcomes,
+            "writes_per_second": round(len(times) / (max(times) - min(times)), 1) if len(times) > 1 else 0,
+            "recovery": recovery.figures(history.faults),
+            "repeats": check_log.repeats_by_kind(evidence, history.faults),
+            "records": len(evidence.told),
+            "mails": {
+                "delivered": len(evidence.mails),
+                "extra": check_effects.extra_mails(evidence),
+                "extra_allowed": check_effects.mails_allowed(history.faults),
+            },
+            "violations": [
+                {"check": each.check, "key": each.key, "sentence": each.sentence} for each in violations[:1000]
+            ],
+        }
+
+
+def _settled() -> list[Violation]:
+    """Waits until nothing moves any more: all published, taken and mailed; says what does not come to rest."""
+    stack = place.stack()
+    watch = Watch(stack)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    waits: dict[str, int] = {}
+    try:
+        while time.monotonic() < deadline:
+            try:
+                waits = {f"{service}'s outbox": 1 for service, _ in watch.unpublished()}
+                waits |= {f"lag of {group}": count for group, count in watch.behind().items() if count}
+                waits |= {f"{name} of {service}": count for service, name, count in _left(stack)}
+            except Exception as error:
+                waits = {f"{type(error).__name__}": 1}
+            if not waits:
+                return []
+            time.sleep(0.5)
+    finally:
+        watch.close()
+    return [
+        Violation("settled", name, f"{count} still wait after {SETTLE_SECONDS:.0f} s") for name, count in waits.items()
+    ]
+
+
+def _left(stack: Any) -> list[tuple[str, str, int]]:
+    found = []
+    behind_bad = {"state": {"$not": {"$regex": f" {BAD}"}}}
+    for service, name, query in [(s, "parked", behind_bad) for s in STORED] + [("notification", "mails", {})]:
+        (answer,) = stack.ask(service, {"count": name, "query": query})
+        if answer["n"]:
+            found.append((service, name, int(answer["n"])))
+    return found
+
+
+def path() -> Path:
+    """Where the report is."""
+    return HOME / "report.json"

@@ -1,0 +1,103 @@
+"""A process that is killed in a transaction does not hold up the others; one that works on is left alone."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from infra.local.stack import ROOT, LocalStack
+from shared.clock import Clock
+from shared.ids import new_id
+from shared.store import Collection, Document, Store, Transaction
+from tests.integration import backbone
+
+LOOKS = 25
+LOOK_SECONDS = 0.2
+
+HOLDER = """
+import asyncio, sys
+from shared.clock import Clock
+from shared.store import Store, Transaction
+
+async def hold(tx: Transaction) -> None:
+    await tx.raw("test_held").update_one({"_id": sys.argv[1]}, {"$set": {"by": "killed"}}, session=tx.session)
+    print("written", flush=True)
+    await asyncio.Event().wait()
+
+url, name = sys.stdin.readline().split()
+asyncio.run(Store(url, name, "catalogue", Clock()).transaction(hold))
+"""
+
+
+class Held(Document):
+    """Something that two processes write to."""
+
+    by: str = ""
+
+
+HELD = Collection("test_held", Held)
+
+
+@pytest.fixture
+def address(stack: LocalStack) -> tuple[str, str]:
+    """Where the service's own user finds its database."""
+    settings = backbone.settings(stack, "catalogue")
+    return settings.mongo_url.get_secret_value(), settings.database
+
+
+@pytest.fixture
+def stores(address: tuple[str, str]) -> Iterator[list[Store]]:
+    """Two processes' stores of one service."""
+    with ExitStack() as closing:
+        made = [Store(*address, "catalogue", Clock()) for _ in range(2)]
+        for store in made:
+            closing.callback(store.close)
+        yield made
+
+
+async def write(store: Store, held: Held, by: str) -> Held:
+    async def work(tx: Transaction) -> Held:
+        present = await tx.get(HELD, held.id) or held
+        return await tx.save(HELD, present.model_copy(update={"by": by}))
+
+    return await store.transaction(work)
+
+
+async def test_a_killed_process_does_not_hold_up_who_writes_to_the_same(
+    stores: list[Store], address: tuple[str, str]
+) -> None:
+    held = await write(stores[0], Held(id=new_id("held")), "first")
+    command = (sys.executable, "-c", HOLDER, held.id)
+    pipe = asyncio.subprocess.PIPE
+    holder = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe)
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    holder.stdin.write(f"{' '.join(address)}\n".encode())
+    assert await holder.stdout.readline() == b"written\n"
+    holder.kill()
+    await holder.wait()
+    await write(stores[0], held, "second")
+    assert (await stores[1].require(HELD, held.id)).by == "second"
+
+
+async def test_a_long_transaction_that_goes_on_is_left_alone(stores: list[Store]) -> None:
+    held = await write(stores[0], Held(id=new_id("held")), "first")
+    begun, written = 0, asyncio.Event()
+
+    async def long(tx: Transaction) -> None:
+        nonlocal begun
+        begun += 1
+        await tx.save(HELD, (await tx.require(HELD, held.id)).model_copy(update={"by": "long"}))
+        written.set()
+        for _ in range(LOOKS):
+            await tx.get(HELD, held.id)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    lasting = asyncio.create_task(stores[0].transaction(long))
+    await written.wait()
+    after = await write(stores[1], held, "after")
+    await lasting
+    assert begun == 1
+    assert (after.by, after.version) == ("after", 3)
