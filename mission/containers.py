@@ -66,6 +66,6 @@ def logs(console: Console, services: Sequence[str], *, follow: bool, lines: int)
 
 
 def readable(written: str) -> Text | None:
-    """A line as Docker Compose shows it (``catalogue-1  | {...}``), as ``mission logs`` has it; None for Compose's own."""
+    """A line of Docker Compose (``catalogue-1  | {...}``) as ``mission logs`` shows it; None for Compose's own."""
     container, bar, line = written.partition("| ")
     return render(container.strip().replace("_", "-"), line.rstrip()) if bar else None

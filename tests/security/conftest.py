@@ -11,7 +11,7 @@ from infra.access import ensure_users
 from infra.local.ports import Ports
 from infra.local.stack import LocalStack
 from tests.conftest import TEST_HOMES, sweep
-from tests.e2e.conftest import HOMES, NO_LIMITS, pytest_runtest_makereport
+from tests.e2e.conftest import HOMES, SETTINGS, pytest_runtest_makereport
 from tests.e2e.conftest import sweep as sweep_platforms
 from tests.e2e.running import Platform, eventually
 from tests.security.asking import operations, selection
@@ -47,7 +47,7 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     sweep_platforms()
     environment = {
         **os.environ,
-        **NO_LIMITS,
+        **SETTINGS,
         **IMPATIENT,
         "MISSION_HOME": str(HOMES / f"run-{os.getpid()}-security"),
         "MISSION_PORT_BASE": str(Ports.free().base),
