@@ -143,9 +143,11 @@ def install(app: FastAPI) -> None:
         code = TITLES.get(error.status_code, "error")
         return response(Problem(error.status_code, code, str(error.detail), headers=error.headers))
 
-    async def on_crash(_: Request, error: Exception) -> JSONResponse:
-        log.exception("request-failed", exc_info=error)
-        return response(Problem(500, "internal", "Something went wrong here; the trace id helps us to find it."))
+    async def on_crash(request: Request, error: Exception) -> JSONResponse:
+        # Starlette answers for a crash outside all middleware, where the request's span has ended.
+        with trace.use_span(request.scope.get("span", trace.INVALID_SPAN)):
+            log.exception("request-failed", exc_info=error)
+            return response(Problem(500, "internal", "Something went wrong here; the trace id helps us to find it."))
 
     app.add_exception_handler(Exception, on_crash)
     app.add_exception_handler(Problem, on_problem)

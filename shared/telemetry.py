@@ -164,6 +164,7 @@ class Telemetry:
             ) as span,
             context.within(context.Context(correlation=request_id)),
         ):
+            scope["span"] = span
             try:
                 await self._app(scope, receive, answer)
             finally:
