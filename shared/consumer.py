@@ -34,14 +34,17 @@ from pymongo.errors import PyMongoError
 from contracts import registry
 from contracts.envelope import EVENT_TYPES, Attributes, Envelope, Event, UnknownVersion, decode, name_and_version
 from shared import context, dead_letters, lenient_records
+from shared.collisions import is_collision
 from shared.dead_letters import LETTERS, Action, Decision, Letter, Origin, Outcome
 from shared.inbox import Handler, Inbox, RawHandler, RawRecord
 from shared.problems import NotYetKnown
-from shared.store import Collection, Document, Store, Transaction, is_duplicate, is_outage
+from shared.store import TRANSACTION_SECONDS, Collection, Document, Store, Transaction, is_duplicate, is_outage
 
 R = TypeVar("R")
 Records = tuple[ConsumerRecord[Any, Any], ...]
 MAX_RECORDS = 500
+CROWD_SECONDS = 1.0
+"""How long a batch is tried again that collides with other writers, before it is made smaller."""
 STALLED_SECONDS = 30.0
 MONITOR_SECONDS = 5.0
 NEVER_LEAVE_MS = 2**31 - 1
@@ -203,6 +206,7 @@ class Consumer:
         self._lagging_since: float | None = None
         self._busy_since: float | None = None
         self._any_parked = True
+        self._at_once = MAX_RECORDS
         self.outage: str | None = None
         self.stopped: dict[TopicPartition, str] = {}
 
@@ -373,11 +377,25 @@ class Consumer:
     async def _apply(self, items: Sequence[Item], attempt: int = 0) -> set[str]:
         """Applies items in one transaction, or in halves when one of them is bad; returns the aggregates applied.
 
-        Raises only what trying again can heal.
+        Many at once that collide with other writers again and again may never end, where few do: then it goes on with
+        as few as it needs, and with more again when that goes well. Raises only what trying again can heal.
         """
+        if len(items) > self._at_once:
+            done: set[str] = set()
+            while items:
+                some, items = items[: self._at_once], items[self._at_once :]
+                done |= await self._apply(some)
+            return done
         try:
-            return await self._store.transaction(partial(self._apply_in, items))
+            seconds = CROWD_SECONDS if len(items) > 1 else TRANSACTION_SECONDS
+            applied = await self._store.transaction(partial(self._apply_in, items), seconds=seconds)
+            if len(items) == self._at_once:
+                self._at_once = min(2 * self._at_once, MAX_RECORDS)
+            return applied
         except Exception as error:
+            if len(items) > 1 and is_collision(error) and not self._stopping:
+                self._at_once = len(items) // 2
+                return await self._apply(items)
             if self._stopping or is_outage(error) or isinstance(error, OSError):
                 raise
             if is_duplicate(error) and attempt < 5:

@@ -23,8 +23,8 @@ from pymongo.write_concern import WriteConcern
 
 from contracts.envelope import Event
 from shared import context, outbox
-from shared.abandoned import Abandoned
 from shared.clock import Clock
+from shared.collisions import Abandoned
 from shared.problems import conflict, not_found
 
 D = TypeVar("D", bound="Document")
@@ -276,16 +276,21 @@ class Store(Reader):
         """Raises the driver's error when the database does not answer."""
         await self.db.command("ping")
 
-    async def transaction(self, work: Callable[[Transaction], Awaitable[R]], *, turn: str | None = None) -> R:
+    async def transaction(
+        self,
+        work: Callable[[Transaction], Awaitable[R]],
+        *,
+        turn: str | None = None,
+        seconds: float = TRANSACTION_SECONDS,
+    ) -> R:
         """Runs ``work`` and commits what it wrote, all or nothing; returns its result.
 
         ``work`` may run more than once (concurrent writes), so it must have no other effects. Those who collide over
         an aggregate queue for it within this process; ``turn`` names one that many write to at once, so that they
-        queue before they collide.
+        queue before they collide. What collides again after ``seconds`` is given up.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        give_up = begun + TRANSACTION_SECONDS
         backoff = 0.002
         collided: str | None = None
         abandoned = Abandoned(self._client.admin)
@@ -300,12 +305,12 @@ class Store(Reader):
                     ):
                         result = await work(transaction)
                         await transaction.finish(result)
-                        await self._commit(session, give_up)
+                        await self._commit(session, begun + TRANSACTION_SECONDS)
                     context.amend(idempotency=None)
                     return result
                 except PyMongoError as error:
                     away = isinstance(error, ConnectionFailure) and loop.time() > begun + RECONNECT_SECONDS
-                    if away or not error.has_error_label("TransientTransactionError") or loop.time() > give_up:
+                    if away or not error.has_error_label("TransientTransactionError") or loop.time() > begun + seconds:
                         raise
                     collided = transaction.saving
                     # The driver's own retry does not wait, and writers of one document keep each other from ending.

@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+import signal
 import sys
 
 from rich.console import Console
@@ -20,6 +21,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=50.0, help="writes per second in all")
     parser.add_argument("--offices", type=int, default=24, help="clients that write at the same time")
     arguments = parser.parse_args()
+    # So that the platform is stopped before this ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
     lasts = plan.LONG if arguments.faults >= 100 else plan.SHORT
     console = Console(width=None if sys.stdout.isatty() else 140)

@@ -11,6 +11,7 @@ from typing import Final
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from infra.local.errors import LocalError
 from infra.local.ports import Ports
 from infra.local.process import Daemon
 from infra.local.stack import ROOT
@@ -22,7 +23,7 @@ from tests.faults.proxy import Mode, Proxy
 from tests.faults.stack import ProxiedStack
 
 SUPERVISOR: Final = "tests.faults.stack"
-BACK_SECONDS: Final = 90.0
+BACK_SECONDS: Final = 150.0
 JOINED_SECONDS: Final = 2.0
 """How long a further instance works before it is taken away."""
 
@@ -42,7 +43,7 @@ class Nemesis:
         """Carries a fault out from its begin to its end; returns both, in Unix time.
 
         The end is when nothing is done to the platform any more and what was ended runs again; of an instance that is
-        killed and stays away it is the kill.
+        killed and stays away it is the kill. Raises :class:`LocalError` when something does not come back.
         """
         match fault.kind:
             case "two":
@@ -168,5 +169,6 @@ class Nemesis:
     async def _until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + BACK_SECONDS
         while not await asyncio.to_thread(condition):
-            assert time.monotonic() < deadline, f"not within {BACK_SECONDS:.0f} s: {what}"
+            if time.monotonic() > deadline:
+                raise LocalError(f"not within {BACK_SECONDS:.0f} s: {what}")
             await asyncio.sleep(0.1)

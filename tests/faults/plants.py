@@ -60,8 +60,9 @@ PLANTS: Final = (
     ),
     Plant(
         "outbox-marked-before-the-acknowledgement",
-        # Longer than a request to the broker may take; and an end of the process that holds what is marked.
-        "blackhole@kafka/registration@14 blackhole@kafka/events-calendar@8+kill-service@events-calendar-0@5",
+        # What is marked is gone with the process that holds it while the broker does not answer.
+        "blackhole@kafka/registration@9+kill-service@registration-0@6"
+        " blackhole@kafka/cohort-selection@9+kill-service@cohort-selection-0@6",
         frozenset({"lost-event"}),
     ),
     Plant(

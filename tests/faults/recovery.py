@@ -36,7 +36,7 @@ class Watch:
     """Looks at outboxes and consumer groups, past the proxy."""
 
     def __init__(self, stack: LocalStack) -> None:
-        self._admin = AdminClient(dict(stack.kafka.client(OPERATOR)))
+        self._admin = AdminClient({**stack.kafka.client(OPERATOR), "log_level": 0})
         self._wanted = expected(stack.platforms())
         self._mongo: MongoClient[dict[str, Any]] = MongoClient(stack.mongo.admin_url, serverSelectionTimeoutMS=1000)
 

@@ -5,13 +5,15 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 from unittest.mock import patch
 
+from infra.local.errors import LocalError
 from infra.local.ports import Ports
 from infra.local.stack import ROOT
 from mission import lifecycle, place
@@ -34,6 +36,9 @@ HOME: Final = ROOT / ".local" / "faults"
 CALM_SECONDS: Final = (0.5, 1.5)
 WARM_SECONDS: Final = 2.0
 SETTLE_SECONDS: Final = 120.0
+KEPT: Final = 100
+"""So many findings of each check are in the report."""
+
 SETTINGS: Final = {
     # Everybody comes from one address, and as fast as the round asks for.
     "MISSION_ADDRESS_RATE": "0",
@@ -89,6 +94,7 @@ class _Play:
         self._nemesis = Nemesis(ports, self._proxy, Random(round.seed))
         self._platform = Platform(os.environ)
         self._begun = time.monotonic()
+        self._found: list[Violation] = []
 
     async def play(self) -> Result:
         await self._proxy.start()
@@ -102,7 +108,7 @@ class _Play:
             await asyncio.to_thread(lifecycle.stop)
             await self._proxy.stop()
         history = History.load(self._path)
-        violations = [*settled, *(found for check in CHECKS for found in check(history, evidence))]
+        violations = [*self._found, *settled, *(found for check in CHECKS for found in check(history, evidence))]
         text = shown(violations, history, evidence) if violations else ""
         return Result(self._report(history, evidence, violations), violations, text)
 
@@ -132,7 +138,11 @@ class _Play:
                 if planned.kind == CALM:
                     await asyncio.sleep(planned.seconds)
                     continue
-                begin, end = await self._nemesis.strike(planned)
+                try:
+                    begin, end = await self._nemesis.strike(planned)
+                except LocalError as error:
+                    self._found.append(Violation("comes-back", planned.kind, f"{planned.name}: {error}"))
+                    break
                 fault = Fault(number, planned.kind, planned.name, begin, end)
                 # What is not worked off for this long is for the checks to find.
                 try:
@@ -173,9 +183,18 @@ class _Play:
                 "extra_allowed": check_effects.mails_allowed(history.faults),
             },
             "violations": [
-                {"check": each.check, "key": each.key, "sentence": each.sentence} for each in violations[:1000]
+                {"check": each.check, "key": each.key, "sentence": each.sentence} for each in _some(violations)
             ],
         }
+
+
+def _some(violations: Sequence[Violation]) -> Iterator[Violation]:
+    """The first findings of each check."""
+    seen: Counter[str] = Counter()
+    for violation in violations:
+        seen[violation.check] += 1
+        if seen[violation.check] <= KEPT:
+            yield violation
 
 
 def _settled() -> list[Violation]:

@@ -1,4 +1,4 @@
-"""Ends transactions whose process is gone, which would else hold up everybody who writes to the same documents.
+"""Transactions that collide over the documents they write, and those whose process is gone but not their locks.
 
 The database does not notice that a process was killed in the middle of a transaction: it keeps what that one has
 written locked for 60 s (``transactionLifetimeLimitSeconds``), and every other writer collides with it.
@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 import structlog
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 FIRST_SECONDS: Final = 0.5
 """After colliding for so long a writer looks who else there is."""
@@ -48,3 +49,9 @@ class Abandoned:
         if still:
             log.warning("abandoned-transactions-ended", count=len(still))
             await self._admin.command("killSessions", still)
+
+
+def is_collision(error: BaseException) -> bool:
+    """Whether a transaction ended because of others that write to the same, while the database was there."""
+    transient = isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")
+    return transient and not isinstance(error, ConnectionFailure)

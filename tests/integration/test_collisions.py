@@ -1,20 +1,26 @@
-"""A process that is killed in a transaction does not hold up the others; one that works on is left alone."""
+"""Who writes to the same: a process that was killed in a transaction, one that works on, a batch among busy writers."""
 
 import asyncio
+import random
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
+from contracts.envelope import Envelope
 from infra.local.stack import ROOT, LocalStack
 from shared.clock import Clock
 from shared.ids import new_id
 from shared.store import Collection, Document, Store, Transaction
+from shared.testing import eventually
 from tests.integration import backbone
 
 LOOKS = 25
 LOOK_SECONDS = 0.2
+CITIES = 40
+HANDLER_SECONDS = 0.025
+BUSY_SECONDS = 0.01
 
 HOLDER = """
 import asyncio, sys
@@ -101,3 +107,37 @@ async def test_a_long_transaction_that_goes_on_is_left_alone(stores: list[Store]
     await lasting
     assert begun == 1
     assert (after.by, after.version) == ("after", 3)
+
+
+async def test_a_batch_is_applied_although_others_write_to_the_same_all_the_time(stack: LocalStack) -> None:
+    async with backbone.running(stack, backbone.PRODUCER) as producer:
+        cities = await asyncio.gather(*(backbone.write_city(producer) for _ in range(CITIES)))
+        ids = [city.id for city in cities]
+
+        async def outbox_empty() -> bool:
+            return not await producer.store.raw("outbox").count_documents({"published": False})
+
+        await eventually(outbox_empty, "all events are published")
+
+    async def take_time(_: Transaction, envelope: Envelope) -> None:
+        if envelope.attributes.subject in ids:
+            await asyncio.sleep(HANDLER_SECONDS)
+
+    async with backbone.running(stack, backbone.READER, backbone.counting_inbox(before=take_time)) as reader:
+
+        async def write_to_one_after_the_other() -> None:
+            while True:
+                touch = {"$inc": {"touched": 1}}
+                await reader.store.raw(backbone.SEEN).update_one({"_id": random.choice(ids)}, touch, upsert=True)
+                await asyncio.sleep(BUSY_SECONDS)
+
+        busy = asyncio.create_task(write_to_one_after_the_other())
+        try:
+
+            async def all_applied() -> bool:
+                return await backbone.orders(reader, *cities) == {id: [1] for id in ids}
+
+            await eventually(all_applied, "every event had its effect once, while others wrote", 60)
+        finally:
+            busy.cancel()
+            await asyncio.gather(busy, return_exceptions=True)
