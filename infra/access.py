@@ -34,8 +34,9 @@ def rules(platforms: Iterable[str], topics: Sequence[Topic] = TOPICS) -> set[Acl
     """Every access rule: what each principal may do, and by its absence what it may not.
 
     A service writes and describes the topics that it owns or is a writer of, reads and describes those that it is a
-    reader of, and uses the consumer groups that begin with its name. Of a family of topics it reads the whole, and
-    writes to exactly the platforms' that exist. A platform may do what the families grant to its own principal.
+    reader of, and uses the consumer groups that begin with its name. Of a family of topics these are the topics of
+    the platforms that exist: a rule for the family's prefix would also open what else begins with it. A platform may
+    do what the families grant to its own principal.
     """
     known = sorted(set(platforms))
     found = _operator()
@@ -44,25 +45,14 @@ def rules(platforms: Iterable[str], topics: Sequence[Topic] = TOPICS) -> set[Acl
             found |= _topic(writer, topic.name, AclOperation.WRITE)
         for reader in topic.readers:
             found |= _topic(reader, topic.name, AclOperation.READ)
-    for family in (topic for topic in topics if topic.template):
-        prefix = family.name.partition("{platform}")[0]
-        for reader in family.readers.keys() - {PLATFORM_PRINCIPAL}:
-            found |= _topic(reader, prefix, AclOperation.READ, ResourcePatternType.PREFIXED)
     for principal in (*SERVICES, OPERATOR, *map(platform_principal, known)):
         group = AclOperation.READ, ResourcePatternType.PREFIXED
         found.add(_rule(principal, ResourceType.GROUP, f"{principal}.", *group))
     return found
 
 
-def _topic(
-    principal: str,
-    name: str,
-    operation: AclOperation,
-    pattern: ResourcePatternType = ResourcePatternType.LITERAL,
-) -> set[AclBinding]:
-    return {
-        _rule(principal, ResourceType.TOPIC, name, allowed, pattern) for allowed in (operation, AclOperation.DESCRIBE)
-    }
+def _topic(principal: str, name: str, operation: AclOperation) -> set[AclBinding]:
+    return {_rule(principal, ResourceType.TOPIC, name, allowed) for allowed in (operation, AclOperation.DESCRIBE)}
 
 
 def _operator() -> set[AclBinding]:
