@@ -168,6 +168,22 @@ async def test_grants_are_given_by_administrators_alone(platform: Platform) -> N
     assert (await _me(platform, again.headers))["grants"] == []
 
 
+async def test_an_administrator_of_one_country_has_no_say_in_keys_and_roles(platform: Platform) -> None:
+    person, scope = await platform.person(), {"kind": "country", "id": "PT"}
+    body = {"person_id": person.id, "role": "administrator", "scope": scope}
+    given = await platform.client.post("/grants", json=body, headers=platform.operator.headers)
+    assert given.status_code == 201
+    headers = (await platform.sign_in(person.mail)).headers
+    for method, path, body in (
+        ("POST", "/auth/signing-keys", {"at_once": True}),
+        ("GET", "/grants", None),
+        ("POST", "/grants", {"person_id": new_id("prs"), "role": "administrator"}),
+        ("DELETE", f"/grants/{given.json()['id']}", None),
+    ):
+        answer = await platform.client.request(method, path, json=body, headers=headers)
+        assert code(answer) == (403, "forbidden"), path
+
+
 async def _me(platform: Platform, headers: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = (await platform.client.get("/me", headers=headers)).json()
     return found
