@@ -23,4 +23,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=180s --retries=3 CMD ["python", "-m", "infra.compose.health"]
 # A service's package is its name with underscores; exec, so that signals reach the server.
 CMD ["sh", "-c", "exec uvicorn services.$(echo $MISSION_SERVICE | tr - _).main:create_app --factory \
---host 0.0.0.0 --port 8000 --no-access-log --log-level warning --timeout-graceful-shutdown 10"]
+--host 0.0.0.0 --port 8000 --no-access-log --log-level warning --timeout-graceful-shutdown 10 \
+--http shared.connections:Connection"]

@@ -35,7 +35,7 @@ def command(service: str, port: int) -> list[str]:
     return [
         *(sys.executable, "-m", "uvicorn", f"services.{place.package(service)}.main:create_app", "--factory"),
         *("--host", HOST, "--port", str(port), "--no-access-log", "--log-level", "warning"),
-        *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
+        *("--timeout-graceful-shutdown", str(GRACE_SECONDS), "--http", "shared.connections:Connection"),
         # The gateway says itself whose X-Forwarded-For it believes; the others believe the gateway's.
         *(["--no-proxy-headers"] if service == "gateway" else []),
     ]

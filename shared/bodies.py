@@ -14,7 +14,7 @@ class Body(BaseModel):
 
 
 class BodyLimits:
-    """ASGI middleware: refuses bodies that are too large (413) or not JSON (415)."""
+    """ASGI middleware: refuses bodies that are too large (413), compressed or not JSON (415)."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, other_types: tuple[str, ...] = ()) -> None:
         self._app = app
@@ -37,6 +37,13 @@ class BodyLimits:
         if has_body and scope["method"] in {"POST", "PUT", "PATCH"} and kind not in self._types:
             known = " or ".join(self._types)
             problem = Problem(415, "unsupported-media-type", f"The body must be {known}.", params={"given": kind[:100]})
+            await response(problem)(scope, receive, send)
+            return
+        if has_body and headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            # A small body would have to be unpacked to learn how large it is.
+            problem = Problem(
+                415, "encoding-unsupported", "The body must not be compressed.", headers={"Accept-Encoding": "identity"}
+            )
             await response(problem)(scope, receive, send)
             return
         received = 0

@@ -19,6 +19,7 @@ from joserfc.jwk import OKPKey
 from contracts.envelope import Attributes, Envelope, Event, decode, event_id
 from contracts.registration import SigningKeyPublished
 from contracts.registry import topic_of
+from shared.connections import Connection
 from shared.identity import Caller, Grant, issue
 from shared.ids import new_id
 from shared.outbox import Tombstone
@@ -52,6 +53,7 @@ async def serving(
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         access_log=False,
         lifespan="on",

@@ -22,6 +22,8 @@ __all__ = ["pytest_runtest_makereport"]
 
 PLATFORMS = ("se-viable-cities", "es-cities-2030")
 STRANGER = "stranger"
+IMPATIENT = {"MISSION_HEAD_SECONDS": "3", "MISSION_BODY_SECONDS": "5"}
+"""Slow requests are given up sooner than in production, so that the tests need not wait as long."""
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,7 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     environment = {
         **os.environ,
         **NO_LIMITS,
+        **IMPATIENT,
         "MISSION_HOME": str(HOMES / f"run-{os.getpid()}-security"),
         "MISSION_PORT_BASE": str(Ports.free().base),
     }
