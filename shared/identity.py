@@ -22,6 +22,7 @@ from fastapi.security.base import SecurityBase
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
+from pydantic import BaseModel, Field
 
 from contracts.envelope import Attributes, decode
 from shared import context, idempotency
@@ -81,6 +82,20 @@ class Caller:
         return self.person
 
 
+class Claims(BaseModel):
+    """What a token says of a caller, beside when and for whom it is good."""
+
+    sub: Annotated[str, Field(min_length=1)]
+    cities: list[str] = []
+    grants: list[Annotated[list[str], Field(min_length=3, max_length=3)]] = []
+    act: str | None = None
+
+    def caller(self) -> Caller:
+        """The caller."""
+        grants = tuple(Grant(*grant) for grant in self.grants)
+        return Caller(self.sub, frozenset(self.cities), grants, self.act)
+
+
 def not_signed_in(detail: str, code: str = "not-signed-in") -> Problem:
     """401 with the challenge of RFC 6750."""
     return Problem(401, code, detail, headers={"WWW-Authenticate": f'Bearer error="{code}"'})
@@ -126,12 +141,7 @@ class KeyRing:
                 exp={"essential": True},
                 sub={"essential": True},
             ).validate(claims)
-            return Caller(
-                person=claims["sub"],
-                cities=frozenset(claims.get("cities", ())),
-                grants=tuple(Grant(*grant) for grant in claims.get("grants", ())),
-                on_behalf_of=claims.get("act"),
-            )
+            return Claims.model_validate(claims, strict=True).caller()
         except (JoseError, ValueError, TypeError, KeyError) as error:
             expired = type(error).__name__ == "ExpiredTokenError"
             code = "token-expired" if expired else "token-invalid"

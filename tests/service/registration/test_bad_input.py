@@ -174,13 +174,14 @@ async def test_an_administrator_of_one_country_has_no_say_in_keys_and_roles(plat
     given = await platform.client.post("/grants", json=body, headers=platform.operator.headers)
     assert given.status_code == 201
     headers = (await platform.sign_in(person.mail)).headers
-    for method, path, body in (
+    requests: tuple[tuple[str, str, Any], ...] = (
         ("POST", "/auth/signing-keys", {"at_once": True}),
         ("GET", "/grants", None),
         ("POST", "/grants", {"person_id": new_id("prs"), "role": "administrator"}),
         ("DELETE", f"/grants/{given.json()['id']}", None),
-    ):
-        answer = await platform.client.request(method, path, json=body, headers=headers)
+    )
+    for method, path, asked in requests:
+        answer = await platform.client.request(method, path, json=asked, headers=headers)
         assert code(answer) == (403, "forbidden"), path
 
 
