@@ -9,6 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +27,7 @@ COMPILE: Final = (
     *("pip", "compile", "pyproject.toml", "--universal", "--generate-hashes"),
     *("--python-version", "3.11", "--quiet", "--no-emit-index-url", "--no-header"),
 )
+ACCEPTED: Final = Path("infra/accepted-weaknesses.toml")
 UNREACHABLE: Final = re.compile(r"(?i)error sending request|failed to fetch|connect|timed? ?out|dns|offline")
 
 
@@ -66,14 +70,23 @@ def audit() -> str | None:
     if not audited:
         print("audit: not done, the advisory database cannot be reached")
         return None
-    weak = [
+    print(f"audit: {len(audited)} of {len(dependencies)} packages looked up")
+    return "\n".join(weaknesses(audited, tomllib.loads(ACCEPTED.read_text()), datetime.now(UTC).date())) or None
+
+
+def weaknesses(audited: Sequence[Mapping[str, Any]], accepted: Mapping[str, Any], today: date) -> list[str]:
+    """The known weaknesses of these packages, but for those that were accepted with a reason, until a day."""
+    return [
         f"{dependency['name']} {dependency['version']}: {weakness['id']}, mended in"
         f" {', '.join(weakness['fix_versions']) or 'no version yet'}"
         for dependency in audited
         for weakness in dependency["vulns"]
+        if not any(
+            known["package"] == dependency["name"] and known["why"] and today <= known["until"]
+            for id, known in accepted.items()
+            if id in (weakness["id"], *weakness.get("aliases", ()))
+        )
     ]
-    print(f"audit: {len(audited)} of {len(dependencies)} packages looked up")
-    return "\n".join(weak) or None
 
 
 def alerts() -> str | None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from infra.local.errors import LocalError
 from infra.local.process import tail
 from mission import place
+from mission.terminal import one_line
 
 STYLES: Final = {"debug": "dim", "info": "green", "warning": "yellow", "error": "red", "critical": "bold red"}
 POLL_SECONDS: Final = 0.2
@@ -70,13 +71,13 @@ def render(process: str, line: str) -> Text:
         return Text.assemble((f"{process:<22} ", "cyan"), line)
     level = str(fields.pop("level", "info"))
     moment = str(fields.pop("timestamp", ""))[11:23]
-    event = str(fields.pop("event", ""))
+    event = one_line(str(fields.pop("event", "")))
     trace = fields.pop("exception", "")
     text = Text.assemble(
         (f"{moment} ", "dim"), (f"{process:<22} ", "cyan"), (f"{level:<8} ", STYLES.get(level, "")), (event, "bold")
     )
     for name, value in fields.items():
-        text.append(f" {name}=", "dim").append(str(value))
+        text.append(f" {name}=", "dim").append(one_line(str(value)))
     return text.append(f"\n{trace}", "red") if trace else text
 
 

@@ -3,13 +3,12 @@
 import os
 import sys
 
-from rich.console import Console
-
 from infra.local.errors import LocalError
 from mission import containers, place
 from mission.place import State
+from mission.terminal import SafeConsole
 
-console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
+console = SafeConsole(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
 
 
 def running() -> State:

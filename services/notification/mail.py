@@ -21,25 +21,36 @@ from services.notification.texts import Rendered
 
 
 class _Policy(policy.EmailPolicy):
-    """Folds a subject so that it is read as it was written.
+    """Folds a subject and a reader's name so that they are read as they were written.
 
-    The library's own folding loses or doubles blanks around encoded words (CPython issue 92081).
+    The library's own folding loses or doubles blanks around encoded words (CPython issue 92081), and the quotes of a
+    name that it breaks, of which a part is then read as another reader's address.
     """
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        if name != "Subject":
+        if name == "Subject":
+            text = str(value)
+            # In encoded words (RFC 2047) where it is not ASCII, or could be misread as such words.
+            folded = self._encoded(name, text, plain=text.isascii() and "=?" not in text)
+        elif name == "To" and value.addresses[0].display_name:
+            reader = value.addresses[0]
+            called = self._encoded(name, reader.display_name, plain=bool(ATOMS.fullmatch(reader.display_name)))
+            folded = f"{called}{self.linesep} <{reader.addr_spec}>"
+        else:
             return super().fold_binary(name, value)
-        text = str(value)
-        # In encoded words (RFC 2047) where it is not ASCII, or could be misread as such words.
-        charset = "us-ascii" if text.isascii() and "=?" not in text else "utf-8"
-        folded = Header(text, charset, header_name=name).encode(linesep=self.linesep)
         return f"{name}: {folded}{self.linesep}".encode("ascii")
+
+    def _encoded(self, name: str, text: str, *, plain: bool) -> str:
+        return Header(text, "us-ascii" if plain else "utf-8", header_name=name).encode(linesep=self.linesep)
 
 
 POLICY: Final = _Policy(linesep="\r\n", cte_type="7bit")
 """CRLF, lines and headers folded as RFC 5322 asks, and no byte that an old server could not carry."""
 
 ADDRESS: Final = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:)]")
+ATOMS: Final = re.compile(r"[A-Za-z0-9 '-]+")
+"""Names that need neither quotes nor encoded words (RFC 5322, section 3.2.3)."""
+
 CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 

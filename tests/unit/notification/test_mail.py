@@ -3,7 +3,9 @@
 import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import getaddresses
 from html.parser import HTMLParser
 from typing import Any
 
@@ -69,6 +71,18 @@ def test_a_subject_is_read_as_it_was_written_and_folded_for_every_server(subject
     subject = subject.strip() or "-"
     raw = sent(rendered(subject=subject), name="Ana")
     assert message_from_bytes(raw, policy=policy.default)["Subject"] == subject
+    assert max(len(line) for line in raw.split(b"\r\n\r\n")[0].split(b"\r\n")) <= 78
+
+
+@given(st.lists(st.text("aéß京=?_ ,<>@.\"\\();:'", min_size=1, max_size=14), min_size=1, max_size=30).map(" ".join))
+def test_a_name_is_read_as_it_was_written_and_is_nobodys_address(name: str) -> None:
+    name = " ".join(name.split()) or "-"
+    raw = sent(rendered(), name=name)
+    for reading in (policy.default, policy.compat32):
+        (found,) = getaddresses([str(message_from_bytes(raw, policy=reading)["To"])])
+        assert found[1] == "ana@example.com"
+    called, _, address = message_from_bytes(raw)["To"].rpartition(" <")
+    assert (str(make_header(decode_header(called))).strip(), address) == (name, "ana@example.com>")
     assert max(len(line) for line in raw.split(b"\r\n\r\n")[0].split(b"\r\n")) <= 78
 
 
