@@ -8,7 +8,7 @@ import pytest
 from infra.checks import weaknesses
 
 TODAY = date(2026, 6, 1)
-FOUND = [
+FOUND: list[dict[str, Any]] = [
     {
         "name": "parser",
         "version": "1.2",
