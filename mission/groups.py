@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -84,10 +85,9 @@ def groups(stack: Stack) -> list[Group]:
     """
     admin = AdminClient(stack.kafka.client(OPERATOR))
     wanted = expected(stack.platforms())
-    members = {
-        name: [member.client_id for member in future.result().members]
-        for name, future in admin.describe_consumer_groups(list(wanted), request_timeout=TIMEOUT).items()
-    }
+    described = admin.describe_consumer_groups(list(wanted), request_timeout=TIMEOUT)
+    wait(described.values())  # see positions()
+    members = {name: [member.client_id for member in future.result().members] for name, future in described.items()}
     return [Group(name, members[name], found) for name, found in positions(admin, wanted).items()]
 
 
@@ -98,6 +98,8 @@ def positions(admin: AdminClient, wanted: Mapping[str, Sequence[str]]) -> dict[s
         name: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=TIMEOUT)
         for name in wanted
     }
+    # Before anything can fail: the library crashes the process when a client goes that has requests under way.
+    wait([future for answers in asked.values() for future in answers.values()])
     present = admin.list_topics(timeout=TIMEOUT).topics
     topics = {topic for names in wanted.values() for topic in names if topic in present}
     places = [TopicPartition(topic, number) for topic in sorted(topics) for number in present[topic].partitions]
@@ -122,6 +124,7 @@ def _offsets(admin: AdminClient, places: Sequence[TopicPartition], spec: OffsetS
     if not places:
         return {}
     answers = admin.list_offsets(dict.fromkeys(places, spec), request_timeout=TIMEOUT)
+    wait(answers.values())  # see positions()
     return {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
 
 
