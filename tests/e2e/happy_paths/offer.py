@@ -18,6 +18,6 @@ def walk(world: World) -> None:
     api.do("GET /catalogue/entries/{entry}/draft", editor, entry=id)
     api.do("POST /catalogue/entries/{entry}/publication", editor, entry=id)
     api.do("GET /catalogue/entries", query={"q": "heat"})
-    api.do("GET /catalogue/entries/{entry}", entry=id)
+    api.do("GET /catalogue/entries/{entry}", soon=True, entry=id)
     other = api.do("POST /catalogue/entries", editor, entry("old-map-illustrative"))["id"]
     api.do("POST /catalogue/entries/{entry}/withdrawal", editor, {"reason": "outdated"}, entry=other)
