@@ -64,8 +64,10 @@ async def search(
     country: Annotated[CountryCode | None, Query(description="ISO 3166-1 alpha-2")] = None,
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> Places:
+    # Asked first: a search may come to its end just before the directory does.
+    complete = await places.loaded(store)
     found = await places.search(store, q, country, limit)
-    return Places(items=[PlaceView.of(place) for place in found], complete=await places.loaded(store))
+    return Places(items=[PlaceView.of(place) for place in found], complete=complete)
 
 
 @router.get("/countries", tags=["places"], operation_id="list_countries", summary="Eligible countries", status_code=200)
