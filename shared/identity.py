@@ -33,6 +33,9 @@ ALGORITHM = "Ed25519"
 ISSUER = "registration"
 AUDIENCE = "cities-mission-platform"
 LEEWAY_SECONDS = 30
+EVERYWHERE = ("mission", "*")
+"""The scope that only a grant for the whole mission covers."""
+
 ARRIVAL_HEADER = "mission-arrival"
 
 log = structlog.get_logger()
@@ -207,6 +210,7 @@ class May:
     signed_in: bool = False
     roles: tuple[str, ...] = ()
     member_of: str | None = None
+    everywhere: bool = False
 
     async def __call__(self, request: Request) -> Caller:
         """Authenticates, decides, and puts the caller into the context of what follows."""
@@ -217,7 +221,7 @@ class May:
         allowed = (
             self.anyone
             or self.signed_in
-            or (bool(self.roles) and caller.has_role(*self.roles))
+            or (bool(self.roles) and caller.has_role(*self.roles, scope=EVERYWHERE if self.everywhere else None))
             or city in caller.cities
         )
         if not allowed:
@@ -235,16 +239,22 @@ class Only(May, SecurityBase):
 
 
 def may(
-    *, anyone: bool = False, signed_in: bool = False, roles: Iterable[str] = (), member_of: str | None = None
+    *,
+    anyone: bool = False,
+    signed_in: bool = False,
+    roles: Iterable[str] = (),
+    member_of: str | None = None,
+    everywhere: bool = False,
 ) -> Any:
     """The one declarative place of an endpoint that says who may call it.
 
     ``anyone`` needs no account, ``signed_in`` any account, ``roles`` a grant of one of them in any scope (the use case
-    checks the scope), ``member_of`` names the path parameter with the city of which the caller must be a member.
+    checks the scope) or, ``everywhere``, for the whole mission, ``member_of`` names the path parameter with the city of
+    which the caller must be a member.
     """
     if anyone:
         return Depends(May(anyone=True))
-    return Security(Only(False, signed_in, tuple(roles), member_of), scopes=list(roles))
+    return Security(Only(False, signed_in, tuple(roles), member_of, everywhere), scopes=list(roles))
 
 
 Public = Annotated[Caller, may(anyone=True)]

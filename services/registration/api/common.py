@@ -29,14 +29,7 @@ from shared.identity import Caller, may
 HELPDESK: Final = HELPDESK_ROLES
 Helpdesk = Annotated[Caller, may(roles=HELPDESK)]
 """A caller with the helpdesk's role somewhere; use cases check the country."""
-
-
-def _of_everything(caller: Annotated[Caller, may(roles=["administrator"])]) -> Caller:
-    caller.require_role("administrator", scope=("mission", "*"))
-    return caller
-
-
-Administrator = Annotated[Caller, Depends(_of_everything)]
+Administrator = Annotated[Caller, may(roles=["administrator"], everywhere=True)]
 """An administrator of the whole mission: what it does here, with keys and roles, reaches everywhere."""
 
 CityPath = Annotated[CityId, Path(description="A city's id")]
