@@ -1,13 +1,13 @@
 """Consumer groups: who reads which topic, how many members share the work, and how far they are behind."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from rich.table import Table
 
@@ -18,6 +18,10 @@ from shared.identity import KEYS_TOPIC
 
 TIMEOUT: Final = 5
 READ_SECONDS: Final = 5.0
+NOT_YET: Final = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
+"""What a broker says of groups that it does not coordinate yet."""
 
 Places = Mapping[tuple[str, int], int]
 """Offsets by topic and partition."""
@@ -85,21 +89,33 @@ def groups(stack: Stack) -> list[Group]:
     """
     admin = AdminClient(stack.kafka.client(OPERATOR))
     wanted = expected(stack.platforms())
-    described = admin.describe_consumer_groups(list(wanted), request_timeout=TIMEOUT)
-    wait(described.values())  # see positions()
-    members = {name: [member.client_id for member in future.result().members] for name, future in described.items()}
+    members = _members(admin, wanted)
     return [Group(name, members[name], found) for name, found in positions(admin, wanted).items()]
+
+
+def _members(admin: AdminClient, wanted: Iterable[str]) -> dict[str, list[str]]:
+    """The clients in each group, asked for until the broker coordinates all of them."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        described = admin.describe_consumer_groups(list(wanted), request_timeout=TIMEOUT)
+        try:
+            return {name: [each.client_id for each in future.result().members] for name, future in described.items()}
+        except KafkaException as error:
+            if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 def positions(admin: AdminClient, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[Position]]:
     """How far each group has come on each partition of its topics that the broker has."""
+    # First, because a broker that has just started does not coordinate groups yet, and the library crashes the
+    # process when it is told so in answer to the next question (librdkafka 2.16, rd_kafka_cgrp_op).
+    _members(admin, wanted)
     # One group per request: that is all the broker's library takes.
     asked = {
         name: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=TIMEOUT)
         for name in wanted
     }
-    # Before anything can fail: the library crashes the process when a client goes that has requests under way.
-    wait([future for answers in asked.values() for future in answers.values()])
     present = admin.list_topics(timeout=TIMEOUT).topics
     topics = {topic for names in wanted.values() for topic in names if topic in present}
     places = [TopicPartition(topic, number) for topic in sorted(topics) for number in present[topic].partitions]
@@ -124,7 +140,6 @@ def _offsets(admin: AdminClient, places: Sequence[TopicPartition], spec: OffsetS
     if not places:
         return {}
     answers = admin.list_offsets(dict.fromkeys(places, spec), request_timeout=TIMEOUT)
-    wait(answers.values())  # see positions()
     return {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
 
 

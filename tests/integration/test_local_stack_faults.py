@@ -14,6 +14,7 @@ from infra.local import stack as local_stack
 from infra.local.errors import LocalError
 from infra.local.ports import Ports
 from infra.local.stack import LocalStack
+from mission.groups import lag
 from tests.integration.outsiders import read, write
 
 
@@ -69,6 +70,16 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.create_server((HOST, stack.ports.mongo)), pytest.raises(LocalError, match=expected):
         stack.start()
     assert [daemon.pid for daemon in stack.daemons] == [None, None, None]
+
+
+def test_a_broker_can_be_asked_about_consumers_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    stack = LocalStack(tmp_path, Ports.free())
+    try:
+        stack.kafka.start()
+        stack.apply_registry()
+        assert set(lag(stack).values()) == {0}
+    finally:
+        stack.stop()
 
 
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
