@@ -14,7 +14,7 @@ from tests.conftest import TEST_HOMES, sweep
 from tests.e2e.conftest import HOMES, SETTINGS, pytest_runtest_makereport
 from tests.e2e.conftest import sweep as sweep_platforms
 from tests.e2e.running import Platform, eventually
-from tests.security.asking import operations, selection
+from tests.security.asking import calls, operations
 from tests.security.world import World
 from tests.security.world import world as made
 
@@ -69,6 +69,6 @@ async def world(platform: Platform) -> AsyncIterator[World]:
     """The world of the matrix, with everything that takes time to make."""
     stack = LocalStack(platform.home, Ports(int(platform.environment["MISSION_PORT_BASE"])))
     async with made(stack) as world:
-        await selection.prepare(world)
+        await calls.prepare(world)
         await operations.prepare(world)
         yield world
