@@ -26,7 +26,7 @@ IMPATIENT = {"MISSION_HEAD_SECONDS": "3", "MISSION_BODY_SECONDS": "5"}
 """Slow requests are given up sooner than in production, so that the tests need not wait as long."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def backbone(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
     """A backbone of its own, to which everything is done: two national platforms, and a user whom no rule names."""
     sweep()

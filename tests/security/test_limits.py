@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from infra.local import HOST
 from services.gateway.routes import PREFIX
@@ -92,7 +93,7 @@ def endlessly(content: bytes, piece: bytes) -> Write:
     return write
 
 
-@pytest.fixture(autouse=True)
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def memory(platform: Platform) -> AsyncIterator[None]:
     """No process grows by what it is sent."""
     processes = {door: platform.process(f"{door}-0").process for door in DOORS}

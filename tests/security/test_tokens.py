@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 import pytest
+import pytest_asyncio
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
@@ -87,7 +88,7 @@ async def everywhere(world: World, authorization: str) -> set[tuple[int, str]]:
     return found
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def signer(world: World) -> Signer:
     """Somebody whose signature every service believes."""
     signer = Signer()
