@@ -62,9 +62,4 @@ def test_every_endpoint_says_who_may_call_it(service: str) -> None:
 
 def says_who_may(dependant: Dependant) -> bool:
     """Whether an endpoint's dependencies hold exactly one statement of who may call it."""
-    return statements(dependant) == 1
-
-
-def statements(dependant: Dependant) -> int:
-    """How many such statements there are, those included that another dependency builds on."""
-    return sum(isinstance(each.call, May) + statements(each) for each in dependant.dependencies)
+    return sum(isinstance(each.call, May) for each in dependant.dependencies) == 1
