@@ -90,7 +90,7 @@ def groups(stack: Stack) -> list[Group]:
     admin = AdminClient(stack.kafka.client(OPERATOR))
     wanted = expected(stack.platforms())
     members = _members(admin, wanted)
-    return [Group(name, members[name], found) for name, found in positions(admin, wanted).items()]
+    return [Group(name, members[name], found) for name, found in _positions(admin, wanted).items()]
 
 
 def _members(admin: AdminClient, wanted: Iterable[str]) -> dict[str, list[str]]:
@@ -108,9 +108,16 @@ def _members(admin: AdminClient, wanted: Iterable[str]) -> dict[str, list[str]]:
 
 def positions(admin: AdminClient, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[Position]]:
     """How far each group has come on each partition of its topics that the broker has."""
-    # First, because a broker that has just started does not coordinate groups yet, and the library crashes the
-    # process when it is told so in answer to the next question (librdkafka 2.16, rd_kafka_cgrp_op).
     _members(admin, wanted)
+    return _positions(admin, wanted)
+
+
+def _positions(admin: AdminClient, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[Position]]:
+    """The same after :func:`_members`.
+
+    A broker that has just started does not coordinate groups yet, and the library crashes the process when it is told
+    so in answer to this question (librdkafka 2.16, rd_kafka_cgrp_op).
+    """
     # One group per request: that is all the broker's library takes.
     asked = {
         name: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=TIMEOUT)
