@@ -26,10 +26,10 @@ log = structlog.get_logger()
 
 
 class Abandoned:
-    """What one writer, who collides again and again, sees of the others. ``admin`` is the database of that name."""
+    """What one writer, who collides again and again, sees of the others, through its ``client``."""
 
-    def __init__(self, admin: Any) -> None:
-        self._admin = admin
+    def __init__(self, client: Any) -> None:
+        self._client = client
         self._next = time.monotonic() + FIRST_SECONDS
         self._seen: dict[bytes, tuple[int, int]] = {}
 
@@ -42,13 +42,13 @@ class Abandoned:
             return
         self._next = time.monotonic() + STILL_SECONDS
         before, self._seen = self._seen, {}
-        async for row in self._admin.aggregate(LISTED):
+        async for row in self._client.admin.aggregate(LISTED):
             progress = row["transaction"]["parameters"]["txnNumber"], row["transaction"]["timeActiveMicros"]
             self._seen[row["lsid"]["id"]] = progress
         still = [{"id": id} for id, progress in self._seen.items() if before.get(id) == progress]
         if still:
             log.warning("abandoned-transactions-ended", count=len(still))
-            await self._admin.command("killSessions", still)
+            await self._client.admin.command("killSessions", still)
 
 
 def is_collision(error: BaseException) -> bool:

@@ -293,7 +293,7 @@ class Store(Reader):
         begun = loop.time()
         backoff = 0.002
         collided: str | None = None
-        abandoned = Abandoned(self._client.admin)
+        abandoned = Abandoned(self._client)
         async with self._turn(turn), await self._client.start_session() as session:
             while True:
                 transaction = Transaction(self, session)
