@@ -16,6 +16,7 @@ from contracts.topic import (
     OPERATOR,
     PLATFORM_PRINCIPAL,
     SERVICES,
+    STORING,
     Cleanup,
     Topic,
     dead_letters,
@@ -30,6 +31,7 @@ __all__ = [
     "PLATFORM_PRINCIPAL",
     "SERVICES",
     "SERVICE_TOPICS",
+    "STORING",
     "TOPICS",
     "Cleanup",
     "Topic",
@@ -366,8 +368,7 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
 
 SERVICE_TOPICS: tuple[Topic, ...] = tuple(
     topic
-    for service in SERVICES
-    if service != "gateway"
+    for service in STORING
     for topic in (
         Topic(
             name=dead_letters(service),

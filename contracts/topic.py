@@ -11,6 +11,9 @@ from contracts.envelope import Event
 SERVICES: Final = ("registration", "catalogue", "cohort-selection", "events-calendar", "notification", "gateway")
 """Deployable services by their principal's name; the Python package has underscores instead of hyphens."""
 
+STORING: Final = tuple(service for service in SERVICES if service != "gateway")
+"""Those that have a database, and so an outbox and an inbox."""
+
 OPERATOR: Final = "operator"
 """Principal of the command line: it may administer, replay dead letters and maintain the platforms' directory."""
 

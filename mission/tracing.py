@@ -13,7 +13,7 @@ from rich.tree import Tree
 
 from contracts.envelope import Attributes, decode, name_and_version
 from contracts.notification import DeliveryStateChanged
-from contracts.registry import DOMAIN_TOPICS, PLATFORM_PRINCIPAL, SERVICES, Topic
+from contracts.registry import DOMAIN_TOPICS, PLATFORM_PRINCIPAL, STORING, Topic
 from infra.local.errors import LocalError
 from infra.stack import Stack
 from infra.topics import concrete
@@ -21,7 +21,6 @@ from mission.reading import Record, records
 from shared.identity import KEYS_TOPIC
 
 DELIVERY: Final = name_and_version(DeliveryStateChanged.type)[0]
-STORING: Final = tuple(service for service in SERVICES if service != "gateway")
 BIRTH: Final = re.compile(r"^[a-z]+_([0-9a-f]{32})$")
 TRACE: Final = re.compile(r"^[0-9a-f]{32}$")
 MOST_ROWS: Final = 10_000

@@ -13,9 +13,9 @@ from typing import Any, Final
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
+from contracts.registry import STORING
 from infra.broker import Broker
 from infra.compose import KAFKA, MONGO_PORT, mongo
-from infra.compose.secrets import STORING
 from infra.databases import ADMIN, ensure_user, hello, initiate
 from infra.local.errors import LocalError
 from infra.local.secrets import Secrets

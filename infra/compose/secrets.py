@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from contracts.registry import OPERATOR, SERVICES
+from contracts.registry import OPERATOR, SERVICES, STORING
 from infra.broker import first_sign_in, listener_settings, properties
 from infra.compose import KAFKA, KAFKA_USER, MONGO_PORT, MONGO_USER, SERVICE_USER, mongo
 from infra.databases import service_url
@@ -22,8 +22,6 @@ from infra.local.secrets import Secrets
 from infra.stack import service_secrets
 
 DEFAULT_PLATFORMS: Final = "127.0.0.1:8082"
-STORING: Final = tuple(service for service in SERVICES if service != "gateway")
-"""The services that have a database."""
 
 
 @dataclass(frozen=True, slots=True)

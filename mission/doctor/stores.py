@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pymongo import ASCENDING, IndexModel
 
-from contracts.registry import SERVICES
+from contracts.registry import STORING
 from infra.databases import database
 from infra.stack import Stack
 from mission import clock, place
@@ -19,7 +19,6 @@ OLDEST_SERVER: Final = (6, 0)
 OLD_SECONDS: Final = 30
 LONG_PARKED: Final = timedelta(minutes=15)
 FULL: Final = 0.9
-STORING: Final = tuple(service for service in SERVICES if service != "gateway")
 IDEMPOTENCY: Final = IndexModel([("at", ASCENDING)], expireAfterSeconds=0)
 
 Row = Mapping[str, Any]

@@ -9,7 +9,6 @@ from contracts import national_platforms, registration, registry
 from contracts.topic import PLATFORM_PRINCIPAL
 
 every_topic = pytest.mark.parametrize("topic", registry.TOPICS, ids=lambda topic: topic.name)
-SERVICES_WITH_STORE = [service for service in registry.SERVICES if service != "gateway"]
 
 
 def test_names_are_unique() -> None:
@@ -49,7 +48,7 @@ def test_what_is_erased_leaves_the_log_within_a_day(name: str) -> None:
     assert int(config["delete.retention.ms"]) >= timedelta(days=7).total_seconds() * 1000
 
 
-@pytest.mark.parametrize("service", SERVICES_WITH_STORE)
+@pytest.mark.parametrize("service", registry.STORING)
 def test_every_service_hears_of_merges_and_erasures(service: str) -> None:
     if service != "registration":
         for event in (registration.PersonMerged, registration.PersonErased, registration.CityMerged):
@@ -61,7 +60,7 @@ def test_every_service_can_check_tokens(service: str) -> None:
     assert registration.SigningKeyPublished in registry.topic("registration.signing-keys").readers[service]
 
 
-@pytest.mark.parametrize("service", SERVICES_WITH_STORE)
+@pytest.mark.parametrize("service", registry.STORING)
 def test_every_service_has_its_own_dead_letters(service: str) -> None:
     letters, replays = registry.topic(registry.dead_letters(service)), registry.topic(registry.replays(service))
     assert letters.owner == service

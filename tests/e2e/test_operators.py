@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from contracts.registration import CountryRecorded
-from contracts.registry import SERVICES
+from contracts.registry import STORING
 from mission.letters import user
 from shared.ids import new_id
 from tests.e2e.letters import spoil
@@ -18,7 +18,6 @@ from tests.e2e.running import Platform, eventually
 SERVICE = "cohort-selection"
 DOOR = f"/{SERVICE}/dead-letters"
 TOPIC = "registration.countries"
-STORING = [service for service in SERVICES if service != "gateway"]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from infra.topics import concrete
 from mission.demo.mails import Mail, Maildir
 from mission.reading import Record, records
 from tests.faults.recovery import Watch
-from tests.faults.stack import STORED
 
 ELSEWHERE: Final = frozenset({"places", "attempts", "refresh_tokens", "idempotency", "leases"})
 """Collections that tell nothing of what the clients wrote."""
@@ -76,7 +75,7 @@ class Evidence:
         finally:
             watch.close()
         mails = list(Maildir(stack.maildir).new())
-        return cls(told, dict(outsiders), {name: _store(stack, name) for name in STORED}, mails, behind)
+        return cls(told, dict(outsiders), {name: _store(stack, name) for name in registry.STORING}, mails, behind)
 
     @cached_property
     def first(self) -> list[Told]:
@@ -109,7 +108,7 @@ class Evidence:
 
     def outbox(self) -> Iterator[tuple[str, Row]]:
         """Every outbox row with its service."""
-        for service in STORED:
+        for service in registry.STORING:
             for row in self.rows(service, "outbox").values():
                 yield service, row
 

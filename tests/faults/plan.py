@@ -5,29 +5,28 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
+from contracts.registry import SERVICES, STORING
 from infra.local.errors import LocalError
-from tests.faults.stack import STORED
 
-SERVICES: Final = (*STORED, "gateway")
 SCALE: Final = {"events-calendar": 2, "notification": 2}
 """How many instances a platform under test has of which service, of the others one."""
 
 STORES: Final = ("kafka", "mongodb")
 LINKS: Final = (
     *(f"kafka/{name}" for name in SERVICES),
-    *(f"mongo/{name}" for name in STORED),
+    *(f"mongo/{name}" for name in STORING),
     "smtp/notification",
 )
 INSTANCES: Final = tuple(f"{name}-{number}" for name in SERVICES for number in range(SCALE.get(name, 1)))
 
 TARGETS: Final[dict[str, Sequence[str]]] = {
     "kill-service": INSTANCES,
-    "kill-away": STORED,
+    "kill-away": STORING,
     "kill-broker": ("kafka",),
     "kill-database": ("mongodb",),
     "stop-service": INSTANCES,
     "stop-store": STORES,
-    "storm": STORED,
+    "storm": STORING,
     "cut": LINKS,
     "slow": LINKS,
     "blackhole": LINKS,

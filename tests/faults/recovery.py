@@ -11,13 +11,12 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from rich.table import Table
 
-from contracts.registry import OPERATOR
+from contracts.registry import OPERATOR, STORING
 from infra.databases import database
 from infra.local.stack import LocalStack
 from mission.groups import expected, positions
 from tests.faults.history import Fault
 from tests.faults.plan import TARGETS
-from tests.faults.stack import STORED
 
 POLL_SECONDS: Final = 0.1
 GIVE_UP_SECONDS: Final = 120.0
@@ -49,7 +48,7 @@ class Watch:
         waiting = {"published": False}
         return {
             (name, row["_id"])
-            for name in STORED
+            for name in STORING
             for row in self._mongo[database(name)]["outbox"].find(waiting, {"_id": 1})
         }
 

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Final
 from unittest.mock import patch
 
+from contracts.registry import STORING
 from infra.local.errors import LocalError
 from infra.local.ports import Ports
 from infra.local.stack import ROOT
@@ -27,7 +28,7 @@ from tests.faults.outsider import BAD
 from tests.faults.plan import CALM, SCALE, Planned
 from tests.faults.proxy import Proxy
 from tests.faults.recovery import Watch
-from tests.faults.stack import STORED, links
+from tests.faults.stack import links
 from tests.faults.verdict import Violation, shown
 from tests.faults.workload import Load
 from tests.faults.world import build
@@ -224,7 +225,7 @@ def _settled() -> list[Violation]:
 def _left(stack: Any) -> list[tuple[str, str, int]]:
     found = []
     behind_bad = {"state": {"$not": {"$regex": f" {BAD}"}}}
-    for service, name, query in [(s, "parked", behind_bad) for s in STORED] + [("notification", "mails", {})]:
+    for service, name, query in [(s, "parked", behind_bad) for s in STORING] + [("notification", "mails", {})]:
         (answer,) = stack.ask(service, {"count": name, "query": query})
         if answer["n"]:
             found.append((service, name, int(answer["n"])))

@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from contracts.registry import SERVICES
+from contracts.registry import SERVICES, STORING
 from infra.broker import SCRAM_MODULE
 from infra.databases import service_url
 from infra.local import HOST
@@ -18,9 +18,6 @@ from mission.supervisor import main
 BEHIND: Final = 80
 """The stack's own window ends here; what follows are the broker's further listeners and the proxy's ports."""
 
-STORED: Final = tuple(name for name in SERVICES if name != "gateway")
-"""Services that have a database."""
-
 
 def listener(ports: Ports, service: str) -> int:
     """The port of the broker's own listener for a service, which it advertises at the proxy's port."""
@@ -30,7 +27,7 @@ def listener(ports: Ports, service: str) -> int:
 def links(ports: Ports) -> dict[str, tuple[int, int]]:
     """Every link of the proxy by name: the port that it listens on, and the one that it leads to."""
     targets = {f"kafka/{name}": listener(ports, name) for name in SERVICES}
-    targets |= {f"mongo/{name}": ports.mongo for name in STORED}
+    targets |= {f"mongo/{name}": ports.mongo for name in STORING}
     targets["smtp/notification"] = ports.smtp
     first = ports.base + BEHIND + len(SERVICES)
     return {name: (first + number, target) for number, (name, target) in enumerate(targets.items())}
@@ -68,7 +65,7 @@ class ProxiedStack(LocalStack):
         settings = super().settings_for(service, instance)
         settings["MISSION_KAFKA_BOOTSTRAP"] = f"{HOST}:{ways[f'kafka/{service}'][0]}"
         settings["MISSION_SMTP_PORT"] = str(ways["smtp/notification"][0])
-        if service in STORED:
+        if service in STORING:
             # Directly: a member of the replica set would be looked for where the set's configuration says it is.
             url = service_url(service, self.secrets, f"{HOST}:{ways[f'mongo/{service}'][0]}")
             settings["MISSION_MONGO_URL"] = f"{url}&directConnection=true"

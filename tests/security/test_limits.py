@@ -11,11 +11,12 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from contracts.registry import STORING
 from infra.local import HOST
 from services.gateway.routes import PREFIX
 from shared.connections import MAX_HEADERS
 from tests.e2e.running import Platform
-from tests.security.world import STORING, World
+from tests.security.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -13,14 +13,14 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from contracts.registration import SigningKeyPublished
-from contracts.registry import SERVICES
+from contracts.registry import SERVICES, STORING
 from infra.local import HOST
 from services.gateway.routes import PREFIX
 from shared.identity import ALGORITHM, AUDIENCE, ISSUER, LEEWAY_SECONDS
 from shared.ids import new_id
 from shared.outbox import Tombstone
 from shared.testing import Tokens, eventually
-from tests.security.world import STORING, World
+from tests.security.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -18,7 +18,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from contracts.registration import Authority, CityKind, PersonState, Place
-from contracts.registry import SERVICES
+from contracts.registry import STORING
 from infra.databases import database
 from infra.local import HOST
 from infra.local.stack import LocalStack
@@ -47,7 +47,6 @@ Row = dict[str, Any]
 Template = dict[str, list[Row]]
 """Documents of one service that belong together, by collection."""
 
-STORING = tuple(service for service in SERVICES if service != "gateway")
 ID = re.compile(r"(?<![a-z])[a-z]{3,4}_[0-9a-f]{32}")
 
 

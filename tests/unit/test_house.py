@@ -36,7 +36,7 @@ def test_a_service_says_which_topics_it_reads_and_writes(service: str) -> None:
     assert topics(docstring, "out") == {name for name in written if not name.endswith(OWN_TOPICS)}
 
 
-@pytest.mark.parametrize("service", [name for name in registry.SERVICES if name != "gateway"])
+@pytest.mark.parametrize("service", registry.STORING)
 def test_a_service_has_the_same_rooms_as_every_other(service: str) -> None:
     rooms = {path.stem for path in (SERVICES / package(service)).iterdir() if path.name != "__pycache__"}
     assert {"__init__", "main", "api", "handlers", "usecases", "domain", "store"} <= rooms

@@ -6,14 +6,14 @@ from contracts.envelope import Attributes, Event
 from contracts.events_calendar import BookingConfirmed
 from contracts.notification import MessageClass
 from contracts.registration import PersonMerged
-from contracts.registry import topic_of
+from contracts.registry import STORING, topic_of
 from services.notification import store
 from shared.ids import new_id
 from shared.testing import eventually
 from tests.security.asking.table import Asked, asks, nothing
 from tests.security.callers import Caller
 from tests.security.matrix import Side
-from tests.security.world import STORING, World, now
+from tests.security.world import World, now
 
 UNREADABLE: dict[str, type[Event]] = {"registration": BookingConfirmed}
 """A type of events that the service reads; all others read of people who were merged."""

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.registry import SERVICES
+from contracts.registry import SERVICES, STORING
 from infra.broker import SETTINGS
 from infra.compose import KAFKA, SERVICE_USER, mongo
 from infra.compose.bootstrap import main as bootstrap
-from infra.compose.secrets import PARTS, STORING, make
+from infra.compose.secrets import PARTS, make
 from infra.compose.stack import HOME
 from infra.local.kafka_jars import KAFKA as KAFKA_JAR
 from infra.local.ports import Ports
