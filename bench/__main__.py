@@ -17,14 +17,14 @@ from infra.local.errors import LocalError
 ROWS: Final[dict[str, Callable[[Ground, float], Coroutine[Any, Any, list[Figure]]]]] = {
     "latency": latency.measure,
 }
-QUICK: Final = 0.05
+QUICK: Final = 0.5
 
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="make bench", description="Measures the platform against bare baselines.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures against bare baselines.")
     parser.add_argument("--only", choices=ROWS, action="append", help="measure this alone; may be given several times")
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the work, to see that all of it runs")
+    parser.add_argument("--quick", action="store_true", help="half of the work, to see that all of it runs")
     options = parser.parse_args()
     console = Console()
     figures: list[Figure] = []

@@ -4,10 +4,10 @@ import json
 import platform
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -28,8 +28,6 @@ class Figure:
     bare: Sequence[float] = ()
     reach: float | None = None
     kind: Literal["at most", "at least"] = "at most"
-    note: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ratios(self) -> list[float]:
@@ -73,9 +71,6 @@ def show(figures: Sequence[Figure], console: Console) -> None:
             {True: "reached", False: "not reached", None: ""}[one.reached],
         )
     console.print(table)
-    for one in figures:
-        if one.note:
-            console.print(f"{one.what}, {one.size}: {one.note}", highlight=False)
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:
@@ -92,9 +87,3 @@ def write(figures: Sequence[Figure], path: Path) -> None:
 def _said(value: float, unit: str) -> str:
     digits = 0 if value >= 1000 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f} {unit}"
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that this share of the values does not exceed (nearest rank); every outlier counts."""
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, max(0, -(-int(share * 1000) * len(ranked) // 1000) - 1))]

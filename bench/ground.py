@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import aiohttp
 from confluent_kafka.admin import NewTopic
-from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -58,21 +57,6 @@ class Ground:
         for future in admin.create_topics([new]).values():
             future.result()
         return name
-
-    def kafka(self) -> dict[str, Any]:
-        """aiokafka's options of a principal that may do everything."""
-        username, password = self.stack.secrets.kafka(ADMIN)
-        return {
-            "bootstrap_servers": self.stack.kafka_bootstrap,
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": username,
-            "sasl_plain_password": password,
-        }
-
-    def client(self) -> "AsyncIOMotorClient[dict[str, Any]]":
-        """A connection of the database's administrator, set as the platform's are."""
-        return AsyncIOMotorClient(self.stack.mongo.admin_url, tz_aware=True, maxPoolSize=20)
 
     def bare_environment(self) -> dict[str, str]:
         """What a baseline's process is told."""
