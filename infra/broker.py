@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -147,6 +147,17 @@ class Broker:
         if tls:
             configuration["ssl.ca.location"] = str(tls)
         return configuration
+
+    def aiokafka(self, principal: str = ADMIN, *, outside: bool = False) -> dict[str, Any]:
+        """aiokafka's options that sign in as ``principal``, where the listener has no TLS."""
+        username, password = self.secrets.kafka(principal)
+        return {
+            "bootstrap_servers": self.platforms_bootstrap if outside else self.bootstrap,
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": username,
+            "sasl_plain_password": password,
+        }
 
     def admin(self, mechanism: str = "SCRAM-SHA-512") -> AdminClient:
         """An administration client with all rights."""

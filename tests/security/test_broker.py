@@ -44,18 +44,8 @@ GROUPS = [group for name in PRINCIPALS for group in (f"{name}.events", f"{name}.
 
 def hands(backbone: LocalStack, principal: str, **changes: Any) -> Hands:
     """A principal at the listener that is meant for it."""
-    username, password = backbone.secrets.kafka(principal)
     outside = principal.startswith(PLATFORM_PRINCIPAL.partition("{")[0])
-    return Hands(
-        {
-            "bootstrap_servers": backbone.platforms_bootstrap if outside else backbone.kafka_bootstrap,
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": username,
-            "sasl_plain_password": password,
-        }
-        | changes
-    )
+    return Hands(backbone.kafka.aiokafka(principal, outside=outside) | changes)
 
 
 @pytest.fixture(autouse=True)

@@ -252,16 +252,7 @@ class World:
 @asynccontextmanager
 async def world(stack: LocalStack) -> AsyncIterator[World]:
     """The world on a running platform."""
-    username, password = stack.secrets.kafka("admin")
-    topics = Topics(
-        {
-            "bootstrap_servers": stack.kafka_bootstrap,
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": username,
-            "sasl_plain_password": password,
-        }
-    )
+    topics = Topics(stack.kafka.aiokafka())
     async with httpx.AsyncClient(timeout=60) as http:
         made = World(stack, Tokens(), topics, http)
         try:

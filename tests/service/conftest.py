@@ -28,16 +28,7 @@ def settings_for(stack: LocalStack) -> SettingsFor:
 @pytest.fixture
 async def topics(stack: LocalStack) -> AsyncIterator[Topics]:
     """Publishes as any service, and reads what services published."""
-    username, password = stack.secrets.kafka("admin")
-    hands = Topics(
-        {
-            "bootstrap_servers": stack.kafka_bootstrap,
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": username,
-            "sasl_plain_password": password,
-        }
-    )
+    hands = Topics(stack.kafka.aiokafka())
     yield hands
     await hands.close()
 

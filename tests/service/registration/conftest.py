@@ -169,16 +169,7 @@ def address() -> str:
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def topics(stack: LocalStack) -> AsyncIterator[Topics]:
     """Publishes as any service, and reads what registration published."""
-    username, password = stack.secrets.kafka("admin")
-    hands = Topics(
-        {
-            "bootstrap_servers": stack.kafka_bootstrap,
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": username,
-            "sasl_plain_password": password,
-        }
-    )
+    hands = Topics(stack.kafka.aiokafka())
     yield hands
     await hands.close()
 
