@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,26 +46,37 @@ def sweep() -> None:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
-    """The platform with all its services ready; after a failure its logs stay in ``.local/e2e``."""
+@contextmanager
+def running_platform(session: pytest.Session, name: str = "", **settings: str) -> Iterator[Platform]:
+    """A platform with all its services ready, ``settings`` beside ours; after a failure its logs stay.
+
+    ``name`` tells it from others of this run; the platform's home in ``.local/e2e`` ends with it.
+    """
     sweep()
     environment = {
         **os.environ,
         **SETTINGS,
-        "MISSION_HOME": str(HOMES / f"run-{os.getpid()}"),
+        **settings,
+        "MISSION_HOME": str(HOMES / f"run-{os.getpid()}{name}"),
         "MISSION_PORT_BASE": str(Ports.free().base),
     }
     platform = Platform(environment)
-    failed_before = request.session.testsfailed
+    failed_before = session.testsfailed
     platform.run("up", "--detach")
     try:
         eventually(platform.ready, "the platform is ready")
         yield platform
     finally:
         platform.run("down")
-        if request.session.testsfailed == failed_before:
+        if session.testsfailed == failed_before:
             shutil.rmtree(platform.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
+    """The platform that all end-to-end tests share."""
+    with running_platform(request.session) as platform:
+        yield platform
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,9 +11,8 @@ from infra.access import ensure_users
 from infra.local.ports import Ports
 from infra.local.stack import LocalStack
 from tests.conftest import TEST_HOMES, sweep
-from tests.e2e.conftest import HOMES, SETTINGS, pytest_runtest_makereport
-from tests.e2e.conftest import sweep as sweep_platforms
-from tests.e2e.running import Platform, eventually
+from tests.e2e.conftest import pytest_runtest_makereport, running_platform
+from tests.e2e.running import Platform
 from tests.security.asking import calls, operations
 from tests.security.world import World
 from tests.security.world import world as made
@@ -44,31 +43,14 @@ def backbone(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
 @pytest.fixture(scope="session")
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     """The whole platform, whose limits on how often somebody may ask are lifted; after a failure its logs stay."""
-    sweep_platforms()
-    environment = {
-        **os.environ,
-        **SETTINGS,
-        **IMPATIENT,
-        "MISSION_HOME": str(HOMES / f"run-{os.getpid()}-security"),
-        "MISSION_PORT_BASE": str(Ports.free().base),
-    }
-    platform = Platform(environment)
-    failed_before = request.session.testsfailed
-    platform.run("up", "--detach")
-    try:
-        eventually(platform.ready, "the platform is ready")
+    with running_platform(request.session, "-security", **IMPATIENT) as platform:
         yield platform
-    finally:
-        platform.run("down")
-        if request.session.testsfailed == failed_before:
-            shutil.rmtree(platform.home, ignore_errors=True)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def world(platform: Platform) -> AsyncIterator[World]:
     """The world of the matrix, with everything that takes time to make."""
-    stack = LocalStack(platform.home, Ports(int(platform.environment["MISSION_PORT_BASE"])))
-    async with made(stack) as world:
+    async with made(platform.stack) as world:
         await calls.prepare(world)
         await operations.prepare(world)
         yield world

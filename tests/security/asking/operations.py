@@ -1,15 +1,16 @@
 """Requests about what people are told, and about what operators look after."""
 
-from datetime import UTC, datetime
+import asyncio
 
-from contracts.envelope import Attributes, Event
+from contracts.envelope import Event
 from contracts.events_calendar import BookingConfirmed
 from contracts.notification import MessageClass
 from contracts.registration import PersonMerged
-from contracts.registry import STORING, topic_of
+from contracts.registry import STORING
 from services.notification import store
 from shared.ids import new_id
 from shared.testing import eventually
+from tests.e2e.letters import spoil
 from tests.security.asking.table import Asked, asks, nothing
 from tests.security.callers import Caller
 from tests.security.matrix import Side
@@ -57,9 +58,8 @@ async def prepare(world: World) -> None:
     """Sends every service events that say nothing, as a service with a bug would, and waits for its dead letters."""
     about: dict[str, list[str]] = {}
     for service in STORING:
-        about[service] = [new_id("test") for _ in range(LETTERS)]
-        for subject in about[service]:
-            await _spoil(world, UNREADABLE.get(service, PersonMerged), subject)
+        model = UNREADABLE.get(service, PersonMerged)
+        about[service] = [await asyncio.to_thread(spoil, world.stack, model) for _ in range(LETTERS)]
     for service, subjects in about.items():
 
         async def kept(service: str = service, subjects: list[str] = subjects) -> list[str]:
@@ -68,19 +68,6 @@ async def prepare(world: World) -> None:
             return found if len(found) == LETTERS else []
 
         world.letters[service] = await eventually(kept, f"{service} keeps what it cannot read")
-
-
-async def _spoil(world: World, model: type[Event], subject: str) -> None:
-    topic = topic_of(model)
-    attributes = Attributes(
-        id=new_id("evt"),
-        source=f"/services/{topic.owner}",
-        type=model.type,
-        subject=subject,
-        time=datetime.now(UTC),
-        aggregateversion=1,
-    )
-    await world.send(topic.name, subject, b"{}", list(attributes.headers()))
 
 
 def _of(service: str) -> None:
