@@ -23,10 +23,11 @@ class RegistrationSettings(Settings):
     wrong_passwords_per_person: int = Field(5, ge=1, description="Wrong passwords for one mail address, same window")
     links_per_person: int = Field(5, ge=1, description="Links mailed to one mail address on request, same window")
     smallest_place: int = Field(
-        500,
-        ge=500,
-        description="Inhabitants of the smallest places in the directory; with fewer it loads faster. What is loaded"
-        " stays until `python -m services.registration.load_places` is run, or a new release of the gazetteer comes",
+        0,
+        ge=0,
+        description="Inhabitants of the smallest places in the directory, 0 for all of them; with fewer places it loads"
+        " faster. What is loaded stays until `python -m services.registration.load_places` is run, or a new release of"
+        " the gazetteer comes",
     )
     signing_key_days: int = Field(30, ge=1, description="How long a signing key signs before the next one takes over")
 
