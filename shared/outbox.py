@@ -38,14 +38,20 @@ KEPT_SECONDS = 24 * 3600
 Row = dict[str, Any]
 Headers = Sequence[tuple[str, bytes | None]]
 
+UNPUBLISHED = "unpublished"
+"""The index of what waits. Queries without its fields must name it, or they read the published rows of a day too."""
+
 INDEXES = (
     IndexModel(
         [("aggregate", ASCENDING), ("version", ASCENDING), ("ordinal", ASCENDING)],
-        name="unpublished",
+        name=UNPUBLISHED,
         partialFilterExpression={"published": False},
     ),
     IndexModel([("published_at", ASCENDING)], name="expiry", expireAfterSeconds=KEPT_SECONDS),
 )
+
+REFUSED = {"published": False, "parked": True}
+"""Rows that the broker will never take as it is; the later ones of their aggregates wait behind them."""
 
 PUBLISHED = Counter("mission_outbox_published_total", "Events acknowledged by the broker", ["topic"])
 PARKED = Gauge("mission_outbox_parked", "Outbox rows that the broker will never take")
@@ -141,6 +147,7 @@ class Relay:
         self._producer: AIOKafkaProducer | None = None
         self._wake = asyncio.Event()
         self._careful = False
+        self._parked: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.stuck_since: float | None = None
 
@@ -199,9 +206,10 @@ class Relay:
                     await self._try_refused()
                     tried_refused = True
                 self._wake.clear()
-                if await self._drain():
-                    continue
+                full = await self._drain() == BATCH
                 self.stuck_since, backoff = None, 0.1
+                if full:
+                    continue
             except Exception as error:
                 self.stuck_since = self.stuck_since or loop.time()
                 log.warning("relay-retries", error=repr(error), backoff=backoff)
@@ -217,10 +225,12 @@ class Relay:
 
     async def _try_refused(self) -> None:
         """Takes up, once after each start, what the broker refused before: a limit may have been put right."""
-        refused = {"published": False, "parked": True}
-        await self._store.db[COLLECTION].update_many(refused, {"$unset": {"parked": "", "reason": ""}})
+        again = {"$unset": {"parked": "", "reason": ""}}
+        await self._store.db[COLLECTION].update_many(REFUSED, again, hint=UNPUBLISHED)
+        self._parked.clear()
 
     async def _lease(self) -> bool:
+        """Takes or renews the lease; returns whether it is ours, and learns what waits behind refusals."""
         ours = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lt": [{"$ifNull": ["$expires", None]}, "$$NOW"]}]}
         until = {"$add": ["$$NOW", LEASE_SECONDS * 1000]}
         take = [
@@ -229,30 +239,31 @@ class Relay:
             {"$set": {"expires": {"$cond": ["$free", until, "$expires"]}}},
         ]
         lease = await self._store.claim("leases", {"_id": "relay"}, take, upsert=True)
-        return lease is not None and bool(lease["free"])
+        if lease is None or not lease["free"]:
+            return False
+        # Only the holder of the lease adds to them, so that this need not be asked before every batch.
+        refused = self._store.db[COLLECTION].find(REFUSED, {"aggregate": 1}, hint=UNPUBLISHED)
+        self._parked = {row["aggregate"] async for row in refused}
+        return True
 
     async def _drain(self) -> int:
         """Publishes up to one batch; returns how many rows were published.
 
         Raises whatever made a row fail that may succeed later; the rows that were acknowledged are marked first.
         """
-        outbox = self._store.snapshot(COLLECTION)
-        parked = await outbox.distinct("aggregate", {"published": False, "parked": True})
-        waiting: dict[str, Any] = (
-            {"published": False, "aggregate": {"$nin": parked}} if parked else {"published": False}
-        )
+        waiting: dict[str, Any] = {"published": False}
+        if self._parked:
+            waiting["aggregate"] = {"$nin": sorted(self._parked)}
         order = [("aggregate", ASCENDING), ("version", ASCENDING), ("ordinal", ASCENDING)]
-        rows = await outbox.find(waiting).sort(order).limit(BATCH).to_list(None)
-        PARKED.set(len(parked))
+        rows = await self._store.snapshot(COLLECTION).find(waiting).sort(order).limit(BATCH).to_list(None)
+        PARKED.set(len(self._parked))
         created = [row["created"] for row in rows if "created" in row]
         AGE.set((self._store.clock.now() - min(created)).total_seconds() if created else 0)
         # Connected before there is anything to send, so that the first event after a start is not late.
         producer = await self._connected()
-        if not rows:
-            self._careful = False
-            return 0
         if self._careful:
             await self._one_by_one(producer, rows)
+            self._careful = False
             return len(rows)
         sent = [await producer.send(**_arguments(row)) for row in rows]
         results = await asyncio.gather(*sent, return_exceptions=True)
@@ -263,21 +274,22 @@ class Relay:
         if errors:
             self._careful = True
             raise errors[0]
+        if len(rows) < BATCH:
+            AGE.set(0)
         return len(rows)
 
     async def _one_by_one(self, producer: AIOKafkaProducer, rows: list[Row]) -> None:
         """After a failure: finds the record that the broker will never take and parks its aggregate alone."""
-        held: set[str] = set()
         for row in rows:
-            if row["aggregate"] in held:
+            if row["aggregate"] in self._parked:
                 continue
             try:
                 await producer.send_and_wait(**_arguments(row))
             except NEVER as error:
-                held.add(row["aggregate"])
                 log.error("outbox-row-parked", id=row["_id"], topic=row["topic"], error=repr(error))
                 reason = {"parked": True, "reason": repr(error)}
                 await self._store.db[COLLECTION].update_one({"_id": row["_id"]}, {"$set": reason})
+                self._parked.add(row["aggregate"])
                 await self._close_producer()
                 producer = await self._connected()
             else:
