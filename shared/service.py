@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
-from shared import consumer, deadlines, documents, idempotency, operating, outbox, problems, telemetry
+from shared import consumer, deadlines, documents, idempotency, operating, problems, telemetry
 from shared.admission import Admission
 from shared.bodies import BodyLimits
 from shared.clock import Clock
@@ -155,7 +155,6 @@ class Service:
         if self._store is not None and self._inbox is not None:
             store = self._store
             await store.prepare([*self._collections, *consumer.COLLECTIONS, deadlines.DEADLINES])
-            await store.db[outbox.COLLECTION].create_indexes(list(outbox.INDEXES))
             for hook in self._on_start:
                 await hook(self)
             self.prepared = True

@@ -42,6 +42,10 @@ TRANSACTION_SECONDS = 15.0
 RECONNECT_SECONDS = 1.0
 """How long a lost connection is taken for a hiccup inside a transaction; after that it is an outage."""
 
+ANY_TEXT = {"$gt": ""}
+"""In the filter of a partial index: documents that have this text. With ``$type`` instead, MongoDB would not use the
+index for a query that asks for one text, only to keep it unique."""
+
 IDEMPOTENCY_SECONDS = 24 * 3600
 """How long a repeated ``Idempotency-Key`` gives the first answer again."""
 
@@ -266,11 +270,23 @@ class Store(Reader):
         self._turns: dict[str, tuple[asyncio.Lock, list[None]]] = {}
 
     async def prepare(self, collections: Sequence[Collection[Any]]) -> None:
-        """Makes the collections' indexes; a name may be declared by one collection only."""
+        """Makes all indexes, anew where a release declares one otherwise than the last did."""
         for collection in collections:
-            if collection.indexes:
-                await self.raw(collection).create_indexes(list(collection.indexes))
+            await self._index(collection.name, collection.indexes)
+        await self._index(outbox.COLLECTION, outbox.INDEXES)
         await self.raw("idempotency").create_index("at", expireAfterSeconds=IDEMPOTENCY_SECONDS)
+
+    async def _index(self, collection: str, indexes: Sequence[IndexModel]) -> None:
+        try:
+            if indexes:
+                await self.raw(collection).create_indexes(list(indexes))
+        except OperationFailure as error:
+            if error.code not in OTHER_INDEX:
+                raise
+            if len(indexes) == 1:
+                await self.raw(collection).drop_index(indexes[0].document["name"])
+            for index in indexes:
+                await self._index(collection, [index])
 
     async def ping(self) -> None:
         """Raises the driver's error when the database does not answer."""
@@ -376,6 +392,8 @@ class Store(Reader):
 
 
 DUPLICATE_KEY = 11000
+OTHER_INDEX = frozenset({85, 86})
+"""Error codes of the server for an index that is there with the same name or fields, but with other options."""
 DOCUMENT_CODES = frozenset({2, 9, 14, 121, 10334, 17280, 17419, 17420, DUPLICATE_KEY})
 """Error codes of the server for which only the document can be blamed: too large, malformed, a broken rule."""
 

@@ -76,11 +76,15 @@ def _disk(service: str, statistics: Row) -> Iterator[Finding]:
         )
 
 
+def collections(service: str) -> list[Collection[Any]]:
+    """What a service keeps."""
+    store = import_module(f"services.{place.package(service)}.store")
+    return [*store.COLLECTIONS, *consumer.COLLECTIONS, deadlines.DEADLINES]
+
+
 def declared(service: str) -> dict[str, dict[str, Row]]:
     """The indexes that a service declares, by collection and name."""
-    store = import_module(f"services.{place.package(service)}.store")
-    collections: list[Collection[Any]] = [*store.COLLECTIONS, *consumer.COLLECTIONS, deadlines.DEADLINES]
-    models = {collection.name: collection.indexes for collection in collections if collection.indexes}
+    models = {collection.name: collection.indexes for collection in collections(service) if collection.indexes}
     models |= {outbox.COLLECTION: outbox.INDEXES, "idempotency": (IDEMPOTENCY,)}
     return {name: {model.document["name"]: model.document for model in each} for name, each in models.items()}
 
@@ -101,7 +105,7 @@ def _indexes(stack: Stack, service: str, present: set[str]) -> Iterator[Finding]
             elif differing := _differing(index, found):
                 yield Finding(
                     f"{service}: the index {name} of {collection} differs in {some(differing)}.",
-                    f"Drop it in a quiet hour. {_restart(service)}",
+                    _restart(service),
                 )
         if strange := has.get(collection, {}).keys() - indexes.keys():
             yield Finding(

@@ -16,7 +16,7 @@ from contracts.registration import CityStatus
 from services.events_calendar.domain.seats import Seats
 from shared.links import LINKS
 from shared.problems import not_found
-from shared.store import Collection, Document, Reader
+from shared.store import ANY_TEXT, Collection, Document, Reader
 
 
 def _as_json(value: Any) -> Any:
@@ -176,13 +176,13 @@ BOOKINGS = Collection(
             [("session_id", ASCENDING), ("person_id", ASCENDING)],
             name="one_per_person",
             unique=True,
-            partialFilterExpression={"active": True, "person_id": {"$type": "string"}},
+            partialFilterExpression={"active": True, "person_id": ANY_TEXT},
         ),
         IndexModel(
             [("session_id", ASCENDING), ("guest_id", ASCENDING)],
             name="one_per_guest",
             unique=True,
-            partialFilterExpression={"active": True, "guest_id": {"$type": "string"}},
+            partialFilterExpression={"active": True, "guest_id": ANY_TEXT},
         ),
         IndexModel([("person_id", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("city_id", ASCENDING), ("_id", ASCENDING)]),
@@ -197,7 +197,12 @@ GRANTED_PLACES = Collection(
     kind="projection",
     indexes=[IndexModel([("city_id", ASCENDING)]), IndexModel([("participation_id", ASCENDING)])],
 )
-CITIES = Collection("cities", City, kind="projection")
+CITIES = Collection(
+    "cities",
+    City,
+    kind="projection",
+    indexes=[IndexModel([("merged_into", ASCENDING)], partialFilterExpression={"merged_into": ANY_TEXT})],
+)
 
 COLLECTIONS = (
     EVENTS,

@@ -10,7 +10,7 @@ from contracts.cohort_selection import CallAmended, CallPublished
 from contracts.common import LocalisedText, PlannedMoment
 from contracts.events_calendar import Session
 from contracts.notification import DeliveryState, MessageClass
-from shared.store import Collection, Document
+from shared.store import ANY_TEXT, Collection, Document
 
 NOTICES_KEPT_SECONDS: Final = 24 * 3600
 
@@ -222,13 +222,13 @@ CONTACTS: Final = Collection(
     "contacts",
     Contact,
     kind="projection",
-    indexes=[IndexModel([("into", ASCENDING)], partialFilterExpression={"into": {"$type": "string"}})],
+    indexes=[IndexModel([("into", ASCENDING)], partialFilterExpression={"into": ANY_TEXT})],
 )
 CITIES: Final = Collection(
     "cities",
     City,
     kind="projection",
-    indexes=[IndexModel([("into", ASCENDING)], partialFilterExpression={"into": {"$type": "string"}})],
+    indexes=[IndexModel([("into", ASCENDING)], partialFilterExpression={"into": ANY_TEXT})],
 )
 MEMBERSHIPS: Final = Collection(
     "memberships",
@@ -288,7 +288,7 @@ MAILS: Final = Collection(
     indexes=[
         IndexModel([("priority", ASCENDING), ("due", ASCENDING)]),
         IndexModel([("claim", ASCENDING)]),
-        IndexModel([("outcome", ASCENDING)], partialFilterExpression={"outcome": {"$type": "string"}}),
+        IndexModel([("outcome", ASCENDING)], partialFilterExpression={"outcome": ANY_TEXT}),
         IndexModel([("reader", ASCENDING)]),
     ],
 )

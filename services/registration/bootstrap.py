@@ -15,7 +15,7 @@ from contracts.registration import GrantScope, PersonState
 from services.registration.settings import RegistrationSettings
 from services.registration.store import COLLECTIONS, GRANTS, Person
 from services.registration.usecases import accounts, grants, people
-from shared import consumer, context, deadlines, outbox
+from shared import consumer, context, deadlines
 from shared.clock import Clock
 from shared.ids import new_id
 from shared.settings import secrets_dir
@@ -61,7 +61,6 @@ async def run(
     store = Store(settings.mongo_url.get_secret_value(), settings.database, "registration", clock)
     try:
         await store.prepare([*COLLECTIONS, *consumer.COLLECTIONS, deadlines.DEADLINES])
-        await store.db[outbox.COLLECTION].create_indexes(list(outbox.INDEXES))
         return await make_operator(store, mail_address, password, names)
     finally:
         store.close()

@@ -19,7 +19,7 @@ from contracts.registration import (
 )
 from services.registration.domain.memberships import OPEN, State
 from shared.links import LINKS
-from shared.store import Collection, Document
+from shared.store import ANY_TEXT, Collection, Document
 
 
 class Person(Document):
@@ -209,7 +209,7 @@ PEOPLE = Collection(
             [("mail_key", ASCENDING)],
             name="mail",
             unique=True,
-            partialFilterExpression={"mail_key": {"$type": "string"}},
+            partialFilterExpression={"mail_key": ANY_TEXT},
         ),
         IndexModel([("mail_hash", ASCENDING)]),
         IndexModel([("guests", ASCENDING)]),
@@ -230,9 +230,7 @@ CITIES = Collection(
     "cities",
     City,
     indexes=[
-        IndexModel(
-            [("claims", ASCENDING)], name="claims", unique=True, partialFilterExpression={"claims": {"$type": "string"}}
-        ),
+        IndexModel([("claims", ASCENDING)], name="claims", unique=True, partialFilterExpression={"claims": ANY_TEXT}),
         IndexModel([("sort_name", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("keys", ASCENDING)]),
         IndexModel([("absorbed", ASCENDING)]),

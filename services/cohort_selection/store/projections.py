@@ -5,7 +5,7 @@ from datetime import date
 from pymongo import ASCENDING, IndexModel
 
 from contracts.registration import Authority, CityStatus, Commitment
-from shared.store import Collection, Document
+from shared.store import ANY_TEXT, Collection, Document
 
 
 class City(Document):
@@ -54,4 +54,9 @@ class Person(Document):
     merged_into: str | None = None
 
 
-PERSONS = Collection("persons", Person, kind="projection")
+PERSONS = Collection(
+    "persons",
+    Person,
+    kind="projection",
+    indexes=[IndexModel([("merged_into", ASCENDING)], partialFilterExpression={"merged_into": ANY_TEXT})],
+)
