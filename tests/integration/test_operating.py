@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from contracts import registration as facts
 from contracts.envelope import Envelope
 from infra.local.stack import LocalStack
+from shared.consumer import WAITING
 from shared.identity import Grant
 from shared.ids import new_id
 from shared.service import create_service
@@ -67,7 +68,7 @@ def operator(tokens: Tokens, person: str) -> Headers:
 
 
 async def bad_cities(
-    number: int, trap: Trap, topics: Topics, client: httpx.AsyncClient, operator: Headers
+    number: int, app: FastAPI, trap: Trap, topics: Topics, client: httpx.AsyncClient, operator: Headers
 ) -> list[dict[str, Any]]:
     """So many cities whose first event failed, as their letters are listed; a second event waits behind each."""
     cities = [new_id("city") for _ in range(number)]
@@ -79,9 +80,10 @@ async def bad_cities(
     async def there() -> list[dict[str, Any]]:
         found = await every(client, operator, topic=TOPIC, reason="ArithmeticError")
         ours = [line for line in found if line["aggregate"] in cities]
-        return ours if len(ours) == number else []
+        behind = await app.state.service.store.count(WAITING, {"key": {"$in": cities}})
+        return ours if len(ours) == behind == number else []
 
-    return await eventually(there, "each has its dead letter")
+    return await eventually(there, "each has its dead letter and an event behind it")
 
 
 async def every(client: httpx.AsyncClient, operator: Headers, **params: Any) -> list[dict[str, Any]]:
@@ -127,9 +129,9 @@ async def test_only_operators_of_the_whole_platform_see_and_decide(client: httpx
 
 
 async def test_letters_are_listed_page_by_page_and_shown_whole(
-    trap: Trap, topics: Topics, client: httpx.AsyncClient, operator: Headers
+    app: FastAPI, trap: Trap, topics: Topics, client: httpx.AsyncClient, operator: Headers
 ) -> None:
-    lines = await bad_cities(5, trap, topics, client, operator)
+    lines = await bad_cities(5, app, trap, topics, client, operator)
     times = [line["time"] for line in lines]
     assert times == sorted(times)
     since = await every(client, operator, since=times[2], until=times[4])
@@ -147,7 +149,7 @@ async def test_letters_are_listed_page_by_page_and_shown_whole(
 async def test_a_dry_run_changes_nothing_and_a_replay_takes_what_waits_with_it(
     app: FastAPI, trap: Trap, topics: Topics, client: httpx.AsyncClient, operator: Headers, person: str
 ) -> None:
-    lines = await bad_cities(3, trap, topics, client, operator)
+    lines = await bad_cities(3, app, trap, topics, client, operator)
     window = {"topic": TOPIC, "reason": "ArithmeticError", "since": lines[0]["time"]}
     trap.cities.clear()
     dry = await decide(client, operator, action="replay", dry_run=True, **window)
@@ -171,7 +173,7 @@ async def test_a_dry_run_changes_nothing_and_a_replay_takes_what_waits_with_it(
 async def test_what_is_given_up_has_no_effect_and_what_fails_again_stays(
     app: FastAPI, trap: Trap, topics: Topics, client: httpx.AsyncClient, operator: Headers
 ) -> None:
-    dropped, stays = await bad_cities(2, trap, topics, client, operator)
+    dropped, stays = await bad_cities(2, app, trap, topics, client, operator)
     failed = await decide(client, operator, action="replay", letters=[stays["id"]])
     assert [(line["outcome"], line["attempt"], line["open"]) for line in failed["items"]] == [("failed-again", 2, True)]
     trap.cities.clear()
@@ -184,9 +186,9 @@ async def test_what_is_given_up_has_no_effect_and_what_fails_again_stays(
 
 
 async def test_a_decision_that_means_nothing_is_refused(
-    trap: Trap, topics: Topics, client: httpx.AsyncClient, operator: Headers
+    app: FastAPI, trap: Trap, topics: Topics, client: httpx.AsyncClient, operator: Headers
 ) -> None:
-    (line,) = await bad_cities(1, trap, topics, client, operator)
+    (line,) = await bad_cities(1, app, trap, topics, client, operator)
     trap.cities.clear()
     await decide(client, operator, action="drop", letters=[line["id"]])
     for body, status, code in (

@@ -12,8 +12,8 @@ from mission.demo.progress import Step
 from mission.demo.story import City, Story
 
 PER_SECOND: Final = 50
-SECONDS: Final = 8
-WATCHED: Final = 5
+SECONDS: Final = 10
+WATCHED: Final = 10
 """Of so many writes one is watched: looking again and again at all of them would be most of the load."""
 PATIENCE_SECONDS: Final = 10.0
 YEARS: Final = (2035, 2050)
