@@ -91,11 +91,10 @@ async def _tell(console: Console, ground: Ground, ready_seconds: float) -> tuple
 def farewell(console: Console, url: str, login: tuple[str, str]) -> None:
     """What to open, a login to try, and what to type next."""
     mail, password = login
+    addresses = "".join(f"  {name:<19} {url}{path}\n" for name, path in outside.ADDRESSES.items())
     console.print(
         f"\n[bold]The platform is still up.[/]\n"
-        f"  API, documented     {url}/docs\n"
-        f"  calendar feed       {url}/api/v1/feeds/calendar.ics\n"
-        f"  catalogue           {url}/api/v1/catalogue/entries\n"
+        f"{addresses}"
         f"  a login to try      {mail}  {password}\n"
         f"                      (POST {url}/api/v1/auth/token)\n"
         f"[bold]Next:[/]\n"

@@ -17,6 +17,13 @@ WATCHED: Final = 10
 """Of so many writes one is watched: looking again and again at all of them would be most of the load."""
 PATIENCE_SECONDS: Final = 10.0
 YEARS: Final = (2035, 2050)
+ADDRESSES: Final = {
+    "the platform": "/",
+    "API, documented": "/api/v1/docs",
+    "calendar feed": "/api/v1/feeds/calendar.ics",
+    "catalogue": "/api/v1/catalogue/entries",
+}
+"""What there is to open at the end, on the platform's door."""
 
 
 async def tell(story: Story, step: Step) -> None:
@@ -32,6 +39,12 @@ async def tell(story: Story, step: Step) -> None:
     story.figures["topics"] = await asyncio.to_thread(story.ground.topics)
     story.figures["memory_mb"] = {name: size / 2**20 for name, size in story.ground.memory().items()}
     await _dead_letters(story, step)
+    closed = []
+    for path in ADDRESSES.values():
+        async with story.door.session.get(f"{story.door.url}{path}") as page:
+            if page.status != 200:
+                closed.append(f"{path} was answered {page.status}")
+    story.claim(not closed, "What is to be opened at the end opens", "; ".join(closed) or f"{len(ADDRESSES)} addresses")
     asked = sum(story.door.answers.values())
     failed = sum(count for status, count in story.door.answers.items() if status >= 500)
     story.claim(
