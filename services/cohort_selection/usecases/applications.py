@@ -25,6 +25,7 @@ from services.cohort_selection.store import (
     Refusal,
     Revision,
 )
+from services.cohort_selection.store.calls import gate_of
 from services.cohort_selection.usecases.common import (
     MANAGER,
     call_of,
@@ -100,7 +101,8 @@ async def submit(
         already = already_applied(call, existing, languages)
         return await _take(tx, caller, call, submission, again, already, arrived, languages)
 
-    return await commit(store, work)
+    # Cities share a gate, and whoever comes while another is on its way through has to begin again.
+    return await commit(store, work, turn=gate_of(call_id, submission.city_id))
 
 
 async def replace_application(

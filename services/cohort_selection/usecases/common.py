@@ -52,8 +52,11 @@ def step(machine: Machine[S], present: S, wanted: S) -> S:
         raise conflict("wrong-state", str(error), present=present, wanted=wanted) from None
 
 
-async def commit(store: Store, work: Callable[[Transaction], Awaitable[T | Problem]]) -> T:
-    """Runs work that may end in a refusal which is itself recorded: it commits, then the problem is raised."""
+async def commit(store: Store, work: Callable[[Transaction], Awaitable[T | Problem]], *, turn: str | None = None) -> T:
+    """Runs work that may end in a refusal which is itself recorded: it commits, then the problem is raised.
+
+    ``turn`` as in :meth:`Store.transaction`.
+    """
     key = context.current().idempotency
     refused: Problem | None = None
 
@@ -65,7 +68,7 @@ async def commit(store: Store, work: Callable[[Transaction], Awaitable[T | Probl
             context.amend(idempotency=replace(key, status=refused.status if refused else key.status))
         return problems.body(refused) if refused else result
 
-    result: T = await store.transaction(run)
+    result: T = await store.transaction(run, turn=turn)
     if refused is not None:
         raise refused
     return result

@@ -4,8 +4,12 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+from pymongo import MongoClient
+
 from contracts import cohort_selection as facts
+from infra.local.stack import LocalStack
 from services.cohort_selection.main import create_app
+from services.cohort_selection.store.calls import GATES
 from shared.ids import new_id
 from shared.testing import eventually, serving
 from tests.service.cohort_selection.desk import Desk, codes, en
@@ -95,6 +99,18 @@ async def test_two_at_once_become_one_application(desk: Desk) -> None:
     (town,) = await desk.towns("PT")
     answers = await asyncio.gather(*(desk.apply(town, call["id"]) for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
+
+
+async def test_many_that_apply_at_once_do_not_collide(desk: Desk, stack: LocalStack) -> None:
+    """Cities share a gate; on a busy machine those who collide at it again and again would be turned away."""
+    call = await desk.published(desk.manager())
+    towns = await desk.towns(*["PT"] * 2 * GATES)
+    with MongoClient[dict[str, Any]](stack.mongo.admin_url) as admin:
+        before = admin.admin.command("serverStatus")["transactions"]["totalAborted"]
+        answers = await asyncio.gather(*(desk.apply(town, call["id"]) for town in towns))
+        aborted = admin.admin.command("serverStatus")["transactions"]["totalAborted"] - before
+    assert [answer.status_code for answer in answers] == [201] * len(towns)
+    assert aborted == 0
 
 
 async def test_a_repeated_request_gets_its_first_answer(desk: Desk) -> None:
