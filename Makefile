@@ -12,6 +12,8 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.installed
 PACKAGE := $(subst -,_,$(SERVICE))
+# Each process of a test run has a broker and a database of its own; the order keeps the longest groups first.
+PARALLEL := -n logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help setup demo up down status logs test faults faults-prove check contracts lock format clean
 
@@ -45,7 +47,7 @@ ifdef SERVICE
 	@find tests -name '*$(PACKAGE)*' -not -name '*.pyc' | grep -q . || { echo "There are no tests of $(SERVICE)." >&2; exit 1; }
 	@find tests -name '*$(PACKAGE)*' -not -path '*/__pycache__*' \( -name 'test_*.py' -o -type d \) -print0 | xargs -0 $(PY) -m pytest $(if $(STACK),--stack=$(STACK)) $(ARGS)
 else
-	@$(PY) -m pytest $(if $(STACK),--stack=$(STACK)) $(ARGS)
+	@$(PY) -m pytest $(if $(filter external,$(STACK)),,$(PARALLEL)) $(if $(STACK),--stack=$(STACK)) $(ARGS)
 endif
 
 faults: $(READY) ## Break a platform of its own while clients write, and check everything (FAULTS=25 SEED=1)

@@ -12,7 +12,10 @@ from infra.local.ports import Ports
 from infra.local.process import end, running
 from infra.local.stack import LocalStack
 
-TEST_HOMES = Path(__file__).resolve().parents[1] / ".local" / "test"
+TESTS = Path(__file__).resolve().parent
+TEST_HOMES = TESTS.parent / ".local" / "test"
+SHARING = frozenset({"e2e", "security", "service"})
+"""Directories whose tests share what is slow to start; elsewhere only those of one file may."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +52,14 @@ def pytest_configure(config: pytest.Config) -> None:
         stack_class(config)
     except LocalError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps together, where several processes share the run, the tests that share what is started for them."""
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        together = path.parent if path.parts[0] in SHARING else path
+        item.add_marker(pytest.mark.xdist_group(together.as_posix()))
 
 
 @pytest.hookimpl(wrapper=True)
