@@ -2,13 +2,12 @@
 
 A letter is a document of the service's own store, written by the transaction that gave the record up, and a record on
 the service's dead-letter topic, where other tools find it for 30 days. Operators decide through either of two doors,
-:mod:`shared.operating` over HTTP and the replays topic for the command line; :mod:`shared.consumer` carries out what
+:mod:`shared.operating` over HTTP and the replays topic for the command line; :mod:`shared.applying` carries out what
 they decided, once, and notes it with the letter.
 """
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -18,25 +17,14 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from contracts import registry
 from shared import outbox
-from shared.store import Collection, Document, Reader
+from shared.records import KeptRecord, Origin
+from shared.store import Collection, Reader
 
 PREFIX = "dl_"
 MAX_WHY = 500
 
 Why = Annotated[str, StringConstraints(min_length=3, max_length=MAX_WHY, strip_whitespace=True)]
 """An operator's reason, in words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a record came from when it was first read."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 class Action(StrEnum):
@@ -78,20 +66,13 @@ class Decided(Decision):
     outcome: Outcome
 
 
-class Letter(Document):
+class Letter(KeptRecord):
     """One dead letter; its id is the place that the record was first read at, as ``topic/partition/offset``.
 
     ``attempt`` counts from 1 and grows with each replay that failed again. Key, value and headers are the record's own
     and are gone when the letter is closed; so is ``detail``, which may quote them.
     """
 
-    topic: str
-    partition: int
-    offset: int
-    key: str
-    value: bytes | None
-    headers: list[tuple[str, bytes | None]]
-    timestamp_ms: int
     type: str
     aggregate: str
     reason: str
@@ -100,11 +81,6 @@ class Letter(Document):
     attempt: int
     open: bool
     decisions: list[Decided] = []
-
-    @property
-    def origin(self) -> Origin:
-        """Where the record was first read."""
-        return Origin(self.topic, self.partition, self.offset)
 
     def awaits(self, decision: Decision) -> bool:
         """Whether the decision is about the letter as it is now, and not one that others have decided since."""
@@ -162,31 +138,14 @@ def noted(decision: Decision, outcome: Outcome) -> UpdateOne:
     return UpdateOne({"_id": decision.letter}, {"$push": {"decisions": entry}, **closing})
 
 
-def letter(
-    origin: Origin,
-    key: str,
-    value: bytes | None,
-    headers: outbox.Headers,
-    timestamp_ms: int,
-    error: BaseException,
-    *,
-    aggregate: str,
-    attempt: int,
-    now: datetime,
-) -> Letter:
-    """The letter of a record that failed with this error."""
+def letter(record: Mapping[str, Any], error: BaseException, *, aggregate: str, attempt: int, now: datetime) -> Letter:
+    """The letter of a record (the fields of a :class:`KeptRecord`) that failed with this error."""
     where = traceback.extract_tb(error.__traceback__)
     place = f" ({where[-1].name} in {where[-1].filename.rsplit('/', 1)[-1]}:{where[-1].lineno})" if where else ""
     return Letter(
-        id=str(origin),
-        topic=origin.topic,
-        partition=origin.partition,
-        offset=origin.offset,
-        key=key,
-        value=value,
-        headers=list(headers),
-        timestamp_ms=timestamp_ms,
-        type=(dict(headers).get("ce_type") or b"").decode("utf-8", "backslashreplace"),
+        **record,
+        id=f"{record['topic']}/{record['partition']}/{record['offset']}",
+        type=(dict(record["headers"]).get("ce_type") or b"").decode("utf-8", "backslashreplace"),
         aggregate=aggregate,
         reason=type(error).__name__,
         detail=f"{str(error)[:2000]}{place}",

@@ -17,11 +17,12 @@ from pymongo import ASCENDING
 from contracts.envelope import UtcDatetime
 from shared import dead_letters, idempotency
 from shared.bodies import Body
-from shared.dead_letters import LETTERS, Action, Decided, Decision, Letter, Origin, Outcome, Why
+from shared.dead_letters import LETTERS, Action, Decided, Decision, Letter, Outcome, Why
 from shared.identity import Caller, may
 from shared.ids import new_id
 from shared.paging import CursorParam, Limit, Page
 from shared.problems import Problem, conflict, not_found
+from shared.records import Origin
 
 if TYPE_CHECKING:
     from shared.service import Service
@@ -207,7 +208,7 @@ async def _decided(service: "Service", letter: Letter, body: DecisionIn, by: str
             at=service.clock.now(),
         )
         # Any of the service's consumers reads the records of all its topics alike.
-        letter = await service.consumers[0].decide(decision) or letter
+        letter = await service.consumers[0].applier.decide(decision) or letter
         outcome = letter.outcome_of(decision.id)
     return LetterDecided(**LetterLine.of(letter).model_dump(), outcome=outcome)
 

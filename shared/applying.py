@@ -1,0 +1,251 @@
+"""Applies records to a service's store: each event's effect once, in order per aggregate, none lost.
+
+One transaction reads which events are known, applies the others and writes down, per (topic, aggregate), the last
+applied version and ordinal. What cannot be applied is set aside alone:
+
+- an event refers to something unknown here: it is parked, and so are the later events of its aggregate;
+- an event is bad: the batch is halved until it stands alone, it becomes a dead letter, and the later events of its
+  aggregate are parked behind it until an operator replays it.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+from opentelemetry import propagate, trace
+from prometheus_client import Counter
+from pymongo import ASCENDING, ReplaceOne, UpdateOne
+
+from shared import context, dead_letters
+from shared.collisions import is_collision
+from shared.dead_letters import LETTERS, Action, Decision, Letter, Outcome
+from shared.inbox import RawRecord
+from shared.items import Item, Reading
+from shared.problems import NotYetKnown
+from shared.states import STATES, WAITING, Parked, State
+from shared.store import TRANSACTION_SECONDS, Store, Transaction, is_duplicate, is_outage
+
+MAX_RECORDS = 500
+CROWD_SECONDS = 1.0
+"""How long a batch is tried again that collides with other writers, before it is made smaller."""
+
+APPLIED = Counter("mission_events_applied_total", "Events whose effect was committed", ["topic"])
+REPEATED = Counter("mission_events_repeated_total", "Events that were known already", ["topic"])
+DEAD = Counter("mission_dead_letters_total", "Records that could not be applied", ["topic", "reason"])
+
+log = structlog.get_logger()
+tracer = trace.get_tracer("mission")
+
+
+class Applier:
+    """Applies what ``reading`` makes of records, for one consumer."""
+
+    def __init__(self, reading: Reading, store: Store, service: str) -> None:
+        self._reading = reading
+        self._store = store
+        self._service = service
+        self.stopping = False
+        self.any_parked = True
+        self._at_once = MAX_RECORDS
+
+    async def apply(self, items: Sequence[Item], attempt: int = 0) -> set[str]:
+        """Applies items in one transaction, or in halves when one of them is bad; returns the aggregates applied.
+
+        Many at once that collide with other writers again and again may never end, where few do: then it goes on with
+        as few as it needs, and with more again when that goes well. Raises only what trying again can heal.
+        """
+        if len(items) > self._at_once:
+            done: set[str] = set()
+            while items:
+                some, items = items[: self._at_once], items[self._at_once :]
+                done |= await self.apply(some)
+            return done
+        try:
+            seconds = CROWD_SECONDS if len(items) > 1 else TRANSACTION_SECONDS
+            applied = await self._store.transaction(partial(self._apply_in, items), seconds=seconds)
+            if len(items) == self._at_once:
+                self._at_once = min(2 * self._at_once, MAX_RECORDS)
+            return applied
+        except Exception as error:
+            if len(items) > 1 and is_collision(error) and not self.stopping:
+                self._at_once = len(items) // 2
+                return await self.apply(items)
+            if self.stopping or is_outage(error) or isinstance(error, OSError):
+                raise
+            if is_duplicate(error) and attempt < 5:
+                # Another consumer works on the same events: start again, reading what it has written.
+                await asyncio.sleep(random.uniform(0, 0.05))
+                return await self.apply(items, attempt + 1)
+            if len(items) > 1:
+                middle = len(items) // 2
+                return await self.apply(items[:middle]) | await self.apply(items[middle:])
+            items[0].error = error
+            return await self._store.transaction(partial(self._apply_in, items))
+
+    async def _apply_in(self, items: Sequence[Item], tx: Transaction) -> set[str]:
+        found = await tx.find(STATES, {"_id": {"$in": list({item.state for item in items})}})
+        states = {state.id: state for state in found}
+        parked: set[str] = set()
+        if any(state.held for state in found):
+            ids = {"_id": {"$in": [item.parked_id for item in items]}}
+            parked = {row.id for row in await tx.find(WAITING, ids)}
+        changed: dict[str, State] = {}
+        applied: set[str] = set()
+        for item in items:
+            state = states.setdefault(item.state, State(id=item.state))
+            decision = item.decision
+            known = self._is_known(item, state) or item.parked_id in parked
+            if known if decision is None else not await dead_letters.awaiting(tx, decision):
+                REPEATED.labels(item.origin.topic).inc()
+                continue
+            if decision is not None:
+                outcome = await self._settle(tx, item, state, decision)
+            elif state.held:
+                outcome = self._park(tx, item, state, None)
+            else:
+                outcome = await self._try(tx, item, state)
+            if outcome is Outcome.APPLIED:
+                applied.add(item.aggregate)
+            changed[state.id] = state
+        for state in changed.values():
+            tx.defer(STATES, UpdateOne({"_id": state.id}, state.change(), upsert=True))
+        return applied
+
+    async def _try(self, tx: Transaction, item: Item, state: State) -> Outcome:
+        """Applies a record, parks it when what it refers to is not known yet, buries it when it is bad."""
+        missing = item.error if isinstance(item.error, NotYetKnown) else None
+        if missing is None and item.error is not None:
+            return await self._bury(tx, item, state, item.error)
+        if missing is None:
+            before = tx.writes
+            try:
+                await self._handle(tx, item)
+            except NotYetKnown as error:
+                if tx.writes != before:
+                    raise
+                missing = error
+        if missing is not None:
+            return self._park(tx, item, state, missing.id)
+        state.reach(item.place)
+        return Outcome.APPLIED
+
+    async def _settle(self, tx: Transaction, item: Item, state: State, decision: Decision) -> Outcome:
+        """Does with a dead letter what an operator decided, and notes it; its aggregate's parked events may go on."""
+        if state.blocked_by == decision.letter:
+            state.blocked_by = None
+        # The record itself may have come once more and wait behind its letter.
+        state.waiting -= await tx.delete(WAITING, {"_id": item.parked_id})
+        if decision.action is Action.DROP:
+            outcome = Outcome.DROPPED
+            state.reach(item.place)
+        elif self._is_known(item, state):
+            outcome = Outcome.APPLIED
+        else:
+            outcome = await self._try(tx, item, state)
+        tx.defer(LETTERS, dead_letters.noted(decision, outcome))
+        return outcome
+
+    @staticmethod
+    def _is_known(item: Item, state: State) -> bool:
+        if item.by_place and item.decision is not None:
+            return False
+        return item.place <= state.reached or state.blocked_by == str(item.origin)
+
+    async def _handle(self, tx: Transaction, item: Item) -> None:
+        if item.raw_handler is not None:
+            origin = item.origin
+            key, headers = item.key.encode(), tuple(item.headers)
+            raw = RawRecord(origin.topic, origin.partition, origin.offset, key, item.value, headers, item.timestamp_ms)
+            with tracer.start_as_current_span(f"{origin.topic} process"), context.within(context.Context(origin.topic)):
+                await item.raw_handler(tx, raw)
+        elif item.handler is not None:
+            assert item.envelope is not None
+            attributes = item.envelope.attributes
+            parent = propagate.extract({"traceparent": attributes.traceparent}) if attributes.traceparent else None
+            cause = context.Context(
+                attributes.actor, attributes.onbehalfof, attributes.correlationid or attributes.id, attributes.id
+            )
+            with tracer.start_as_current_span(f"{attributes.type} process", parent), context.within(cause):
+                await item.handler(tx, item.envelope.event, item.envelope)
+        APPLIED.labels(item.origin.topic).inc()
+
+    def _park(self, tx: Transaction, item: Item, state: State, waiting_for: str | None) -> Outcome:
+        row = Parked(id=item.parked_id, state=item.state, waiting_for=waiting_for, **item.kept())
+        tx.defer(WAITING, ReplaceOne({"_id": row.id}, row.model_dump(by_alias=True), upsert=True))
+        state.waiting += 1
+        self.any_parked = True
+        return Outcome.WAITS
+
+    async def _bury(self, tx: Transaction, item: Item, state: State, error: Exception) -> Outcome:
+        letter = dead_letters.letter(
+            item.kept(),
+            error,
+            aggregate=item.aggregate,
+            attempt=await dead_letters.attempts(tx, item.origin) + 1,
+            now=self._store.clock.now(),
+        )
+        tx.defer(LETTERS, dead_letters.kept(letter))
+        tx.emit_record(dead_letters.published(self._service, letter))
+        DEAD.labels(item.origin.topic, type(error).__name__).inc()
+        log.error("dead-letter", origin=str(item.origin), aggregate=item.aggregate, error=repr(error)[:500])
+        if item.by_place:
+            state.version = max(state.version, item.version)
+        else:
+            state.blocked_by = str(item.origin)
+        return Outcome.FAILED
+
+    async def decide(self, decision: Decision) -> Letter | None:
+        """Carries out an operator's decision about a dead letter, once, with the parked events behind it.
+
+        Returns the letter as it is afterwards, None when there is none of this id. Raises what trying again can heal.
+        """
+        letter = await self._store.get(LETTERS, decision.letter)
+        if letter is None or not letter.awaits(decision):
+            return letter
+        item = self._reading.again(letter)
+        item.decision = decision
+        await self.apply([item])
+        await self.take_up({"$or": [{"state": item.state}, {"waiting_for": item.aggregate}]})
+        return await self._store.get(LETTERS, letter.id)
+
+    async def take_up(self, which: dict[str, Any]) -> None:
+        """Tries parked events again, those that fit the filter and then the ones behind them, in order."""
+        for state_id in await self._store.raw(WAITING).distinct("state", which):
+            while await self._take_up_next(state_id):
+                pass
+
+    async def _take_up_next(self, state_id: str) -> bool:
+        """Tries the first parked event of an aggregate; returns whether it was applied and another may follow."""
+        rows = await self._store.find(WAITING, {"state": state_id}, sort=[("_id", ASCENDING)], limit=1)
+        if not rows:
+            return False
+        row = rows[0]
+        item = self._reading.again(row)
+
+        async def attempt(tx: Transaction) -> bool:
+            state = await tx.require(STATES, state_id)
+            if state.blocked_by or not await tx.delete(WAITING, {"_id": row.id}):
+                return False
+            if item.place > state.reached:
+                if item.error is not None:
+                    await self._bury(tx, item, state, item.error)
+                else:
+                    await self._handle(tx, item)
+                    state.version, state.ordinal = item.place
+            state.waiting -= 1
+            await tx.update(STATES, {"_id": state_id}, state.change())
+            return state.blocked_by is None
+
+        try:
+            return await self._store.transaction(attempt)
+        except NotYetKnown as missing:
+            await self._store.db[WAITING.name].update_one({"_id": row.id}, {"$set": {"waiting_for": missing.id}})
+            return False
+        except Exception as error:
+            if is_outage(error) or is_duplicate(error) or isinstance(error, OSError):
+                return False
+            item.error = error
+            return await self._store.transaction(attempt)
