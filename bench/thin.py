@@ -50,7 +50,7 @@ def inbox(service: str, *, effect: bool = True) -> Inbox:
     async def see(tx: Transaction, event: CityCommitmentChanged, _: Envelope) -> None:
         tx.project(SEEN, event.city_id, {"number": payload.number_of(event)})
 
-    async def ignore(tx: Transaction, event: Any, _: Envelope) -> None:
+    async def ignore(*_: Any) -> None:
         return None
 
     for topic in read_by(service):

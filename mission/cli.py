@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException
 
 from infra.local.errors import LocalError
 from mission import place
-from mission.commands import clock, dead_letters, doctor, looking, platform, running, topics
+from mission.commands import clock, dead_letters, doctor, looking, platform, replay, running, topics
 from mission.commands.common import console
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (running, looking, doctor):
+for commands in (running, looking, replay, doctor):
     app.add_typer(commands.app)
 for name, group in (
     ("topics", topics),

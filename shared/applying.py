@@ -10,9 +10,9 @@ applied version and ordinal. What cannot be applied is set aside alone:
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from opentelemetry import propagate, trace
@@ -22,6 +22,7 @@ from pymongo import ASCENDING, ReplaceOne, UpdateOne
 from shared import context, dead_letters
 from shared.collisions import is_collision
 from shared.dead_letters import LETTERS, Action, Decision, Letter, Outcome
+from shared.generations import Gate, Paused
 from shared.inbox import RawRecord
 from shared.items import Item, Reading
 from shared.problems import NotYetKnown
@@ -31,6 +32,8 @@ from shared.store import TRANSACTION_SECONDS, Store, Transaction, is_duplicate, 
 MAX_RECORDS = 500
 CROWD_SECONDS = 1.0
 """How long a batch is tried again that collides with other writers, before it is made smaller."""
+
+R = TypeVar("R")
 
 APPLIED = Counter("mission_events_applied_total", "Events whose effect was committed", ["topic"])
 REPEATED = Counter("mission_events_repeated_total", "Events that were known already", ["topic"])
@@ -43,10 +46,11 @@ tracer = trace.get_tracer("mission")
 class Applier:
     """Applies what ``reading`` makes of records, for one consumer."""
 
-    def __init__(self, reading: Reading, store: Store, service: str) -> None:
+    def __init__(self, reading: Reading, store: Store, service: str, gate: Gate) -> None:
         self._reading = reading
         self._store = store
         self._service = service
+        self._gate = gate
         self.stopping = False
         self.any_parked = True
         self._at_once = MAX_RECORDS
@@ -65,7 +69,7 @@ class Applier:
             return done
         try:
             seconds = CROWD_SECONDS if len(items) > 1 else TRANSACTION_SECONDS
-            applied = await self._store.transaction(partial(self._apply_in, items), seconds=seconds)
+            applied = await self._transaction(partial(self._apply_in, items), seconds)
             if len(items) == self._at_once:
                 self._at_once = min(2 * self._at_once, MAX_RECORDS)
             return applied
@@ -83,13 +87,29 @@ class Applier:
                 middle = len(items) // 2
                 return await self.apply(items[:middle]) | await self.apply(items[middle:])
             items[0].error = error
-            return await self._store.transaction(partial(self._apply_in, items))
+            return await self._transaction(partial(self._apply_in, items))
+
+    async def _transaction(
+        self, work: Callable[[Transaction], Awaitable[R]], seconds: float = TRANSACTION_SECONDS
+    ) -> R:
+        """Runs a transaction on the present generation of projections; waits while a new one takes over."""
+        await self._gate.open()
+        while True:
+            try:
+                return await self._store.transaction(work, seconds=seconds)
+            except Paused as pause:
+                await self._gate.wait(pause, lambda: self.stopping)
+
+    async def _states(self, tx: Transaction, ids: set[str]) -> dict[str, State]:
+        """The states with these ids that there are; to be called before anything else is read or written."""
+        found = {state.id: state for state in await tx.find(STATES, {"_id": {"$in": [self._gate.id, *ids]}})}
+        self._gate.enter(tx, found.pop(self._gate.id))
+        return found
 
     async def _apply_in(self, items: Sequence[Item], tx: Transaction) -> set[str]:
-        found = await tx.find(STATES, {"_id": {"$in": list({item.state for item in items})}})
-        states = {state.id: state for state in found}
+        states = await self._states(tx, {item.state for item in items})
         parked: set[str] = set()
-        if any(state.held for state in found):
+        if any(state.held for state in states.values()):
             ids = {"_id": {"$in": [item.parked_id for item in items]}}
             parked = {row.id for row in await tx.find(WAITING, ids)}
         changed: dict[str, State] = {}
@@ -161,7 +181,7 @@ class Applier:
             raw = RawRecord(origin.topic, origin.partition, origin.offset, key, item.value, headers, item.timestamp_ms)
             with tracer.start_as_current_span(f"{origin.topic} process"), context.within(context.Context(origin.topic)):
                 await item.raw_handler(tx, raw)
-        elif item.handler is not None:
+        elif item.handlers:
             assert item.envelope is not None
             attributes = item.envelope.attributes
             parent = propagate.extract({"traceparent": attributes.traceparent}) if attributes.traceparent else None
@@ -169,7 +189,8 @@ class Applier:
                 attributes.actor, attributes.onbehalfof, attributes.correlationid or attributes.id, attributes.id
             )
             with tracer.start_as_current_span(f"{attributes.type} process", parent), context.within(cause):
-                await item.handler(tx, item.envelope.event, item.envelope)
+                for handler in item.handlers:
+                    await handler(tx, item.envelope.event, item.envelope)
         APPLIED.labels(item.origin.topic).inc()
 
     def _park(self, tx: Transaction, item: Item, state: State, waiting_for: str | None) -> Outcome:
@@ -226,7 +247,7 @@ class Applier:
         item = self._reading.again(row)
 
         async def attempt(tx: Transaction) -> bool:
-            state = await tx.require(STATES, state_id)
+            state = (await self._states(tx, {state_id}))[state_id]
             if state.blocked_by or not await tx.delete(WAITING, {"_id": row.id}):
                 return False
             if item.place > state.reached:
@@ -240,7 +261,7 @@ class Applier:
             return state.blocked_by is None
 
         try:
-            return await self._store.transaction(attempt)
+            return await self._transaction(attempt)
         except NotYetKnown as missing:
             await self._store.db[WAITING.name].update_one({"_id": row.id}, {"$set": {"waiting_for": missing.id}})
             return False
@@ -248,4 +269,4 @@ class Applier:
             if is_outage(error) or is_duplicate(error) or isinstance(error, OSError):
                 return False
             item.error = error
-            return await self._store.transaction(attempt)
+            return await self._transaction(attempt)

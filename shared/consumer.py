@@ -26,6 +26,7 @@ from contracts.envelope import UnknownVersion
 from shared import lenient_records
 from shared.applying import MAX_RECORDS, Applier
 from shared.dead_letters import LETTERS, Decision
+from shared.generations import Gate
 from shared.inbox import Inbox
 from shared.items import Item, Reading, regex
 from shared.states import STATES, WAITING
@@ -64,7 +65,7 @@ class Consumer:
         self.group = f"{inbox.service}.{name}"
         self._instance = f"{self.group}.{instance}"
         self._reading = Reading(inbox, topics)
-        self.applier = Applier(self._reading, store, inbox.service)
+        self.applier = Applier(self._reading, store, inbox.service, Gate(store, self._instance))
         self._monitor: asyncio.Task[None] | None = None
         self._subscriber: BatchSubscriber | None = None
         self._positions: dict[TopicPartition, int] = {}

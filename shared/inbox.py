@@ -46,18 +46,47 @@ class RawRecord:
 RawHandler = Callable[[Transaction, RawRecord], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A handler that keeps events in projections and does nothing else."""
+
+    handler: Handler
+
+    async def __call__(self, tx: Transaction, event: Any, envelope: Envelope) -> None:
+        with tx.projecting():
+            await self.handler(tx, event, envelope)
+
+
+Table = dict[type[Event], list[Handler]]
+"""What is done about each event, in this order."""
+
+
 class Inbox:
     """The handlers of one service, held against what the registry says that it reads."""
 
     def __init__(self, service: str) -> None:
         self.service = service
-        self.handlers: dict[type[Event], Handler] = {}
-        self.tombstones: dict[type[Event], Handler] = {}
+        self.handlers: Table = {}
+        self.tombstones: Table = {}
         self.raw: dict[str, RawHandler] = {}
 
     def on(self, *events: type[Event]) -> Callable[[H], H]:
         """Makes the decorated function the handler of these event types."""
         return self._register(self.handlers, events)
+
+    def projects(self, *events: type[Event]) -> Callable[[H], H]:
+        """Makes the decorated function the one that keeps these event types in projections.
+
+        It may write projections and nothing else, and is called again for every event of the log when a generation
+        is built; so it reads projections alone, needs no event to be there before another topic's, and does not look
+        at the clock. What else follows from the event has a handler of its own (:meth:`on`). Both run in one
+        transaction, the one that is declared first before the other.
+        """
+        return self._register(self.handlers, events, projects=True)
+
+    def projects_tombstone(self, *events: type[Event]) -> Callable[[H], H]:
+        """Like :meth:`projects`, for tombstones as :meth:`on_tombstone` has them."""
+        return self._register(self.tombstones, events, projects=True)
 
     def on_tombstone(self, *events: type[Event]) -> Callable[[H], H]:
         """Makes the decorated function the handler of tombstones on the compacted topic of these event types.
@@ -66,19 +95,36 @@ class Inbox:
         """
         return self._register(self.tombstones, events)
 
-    def on_raw(self, topic: str) -> Callable[[H], H]:
+    def on_raw(self, topic: str) -> Callable[[RawHandler], RawHandler]:
         """Makes the decorated function the handler of the raw records of a topic or template of the registry."""
-        return self._register(self.raw, (topic,))
 
-    def _register(self, table: dict[Any, Any], keys: Iterable[Any]) -> Callable[[H], H]:
-        def register(handler: H) -> H:
-            for key in keys:
-                if key in table:
-                    raise ValueError(f"{self.service} has two handlers for {key}")
-                table[key] = handler
+        def register(handler: RawHandler) -> RawHandler:
+            if topic in self.raw:
+                raise ValueError(f"{self.service} has two handlers for {topic}")
+            self.raw[topic] = handler
             return handler
 
         return register
+
+    def _register(self, table: Table, events: Iterable[type[Event]], *, projects: bool = False) -> Callable[[H], H]:
+        def register(handler: H) -> H:
+            for event in events:
+                declared = table.setdefault(event, [])
+                if any(isinstance(each, Projection) is projects for each in declared):
+                    raise ValueError(f"{self.service} has two handlers for {event}")
+                declared.append(Projection(handler) if projects else handler)
+            return handler
+
+        return register
+
+    def projections(self) -> "Inbox":
+        """An inbox of only what keeps events in projections."""
+        only = Inbox(self.service)
+        for mine, theirs in ((only.handlers, self.handlers), (only.tombstones, self.tombstones)):
+            for event, declared in theirs.items():
+                if kept := [each for each in declared if isinstance(each, Projection)]:
+                    mine[event] = list(kept)
+        return only
 
     def check(self, broadcast: frozenset[str]) -> None:
         """Raises :class:`ValueError` when handlers and registry disagree; ``broadcast`` topics have no handler here."""

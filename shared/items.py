@@ -16,7 +16,7 @@ from shared.records import KeptRecord, Origin
 
 @dataclass(slots=True)
 class Item:
-    """A record as this service sees it. Neither handler nor error: it is none of its business."""
+    """A record as this service sees it. Neither handlers nor error: it is none of its business."""
 
     origin: Origin
     key: str
@@ -27,7 +27,7 @@ class Item:
     version: int = 0
     ordinal: int = 0
     envelope: Envelope | None = None
-    handler: Handler | None = None
+    handlers: Sequence[Handler] = ()
     raw_handler: RawHandler | None = None
     error: Exception | None = None
     decision: Decision | None = None
@@ -55,7 +55,7 @@ class Item:
     @property
     def concerns_us(self) -> bool:
         """Whether there is anything to do."""
-        return self.handler is not None or self.raw_handler is not None or self.error is not None
+        return bool(self.handlers) or self.raw_handler is not None or self.error is not None
 
     def kept(self) -> dict[str, Any]:
         """The fields of a :class:`KeptRecord` that keeps the record whole."""
@@ -77,7 +77,10 @@ class Reading:
         self._inbox = inbox
         self._service = inbox.service
         self.topics = [topic.name for topic in topics]
-        self._reads = {t.name: {name_and_version(e.type)[0] for e in t.readers[self._service]} for t in topics}
+        self._reads = {
+            topic.name: {name_and_version(e.type)[0] for e in topic.readers[inbox.service] if e in inbox.handlers}
+            for topic in topics
+        }
         self._raw = [(regex(name), handler) for name, handler in inbox.raw.items()]
 
     def item(self, record: ConsumerRecord[Any, Any]) -> Item:
@@ -113,19 +116,19 @@ class Reading:
             return item
         item.aggregate, item.version, item.ordinal = attributes.subject, attributes.aggregateversion, attributes.ordinal
         try:
-            item.handler, event = self._resolve(item.origin.topic, attributes.type, item.value)
+            item.handlers, event = self._resolve(item.origin.topic, attributes.type, item.value)
         except (ValueError, UnknownVersion) as error:
             item.error = error
         else:
             item.envelope = Envelope(attributes, event)
         return item
 
-    def _resolve(self, topic: str, event_type: str, value: bytes | None) -> tuple[Handler | None, Event | None]:
-        """The handler and the event for a type, no handler for what this service does not read."""
+    def _resolve(self, topic: str, event_type: str, value: bytes | None) -> tuple[Sequence[Handler], Event | None]:
+        """The handlers and the event for a type, no handlers for what this service does not read."""
         if name_and_version(event_type)[0] not in self._reads.get(topic, ()):
-            return None, None
+            return (), None
         if value is None:
-            return self._inbox.tombstones.get(EVENT_TYPES[event_type]), None
+            return self._inbox.tombstones.get(EVENT_TYPES[event_type], ()), None
         event = decode(event_type, value)
         return self._inbox.handlers[type(event)], event
 

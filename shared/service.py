@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import structlog
-from aiokafka.helpers import create_ssl_context
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from faststream.kafka import KafkaBroker
@@ -16,9 +15,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
-from shared import consumer, deadlines, documents, idempotency, operating, problems, telemetry
+from shared import consumer, deadlines, documents, generations, idempotency, operating, problems, telemetry
 from shared.admission import Admission
 from shared.bodies import BodyLimits
+from shared.broker import connection
 from shared.clock import Clock
 from shared.consumer import Consumer, topics_of
 from shared.deadlines import Deadlines
@@ -56,13 +56,14 @@ class Service:
         self.settings = settings
         self.clock = Clock(settings.clock_file if settings.environment != "production" else None)
         self.cursors = Cursors(settings.gateway_key.get_secret_value())
-        self.keys = KeyRing(self._kafka("keys"))
+        self.keys = KeyRing(connection(settings, "keys"))
         self.instance = f"{settings.service}-{settings.instance}"
         self._collections = collections
         self._timers = timers
         self._on_start = on_start
         self._on_stop = on_stop
         self._starting: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._broker: KafkaBroker | None = None
         self.consumers: list[Consumer] = []
         self._inbox = inbox
@@ -75,7 +76,7 @@ class Service:
             inbox.check(frozenset({KEYS_TOPIC}))
             url = settings.mongo_url.get_secret_value()
             self._store = Store(url, settings.database, settings.service, self.clock)
-            options = self._kafka("relay") | {
+            options = connection(settings, "relay") | {
                 "enable_idempotence": True,
                 "acks": "all",
                 "max_request_size": 2 * 1024 * 1024,
@@ -90,22 +91,8 @@ class Service:
         assert self._store is not None, "this service keeps nothing"
         return self._store
 
-    def _kafka(self, purpose: str) -> dict[str, Any]:
-        settings = self.settings
-        tls = settings.kafka_protocol == "SASL_SSL"
-        ca = str(settings.kafka_ca_file) if settings.kafka_ca_file else None
-        return {
-            "bootstrap_servers": settings.kafka_bootstrap,
-            "client_id": f"{settings.service}-{settings.instance}-{purpose}",
-            "security_protocol": settings.kafka_protocol,
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": settings.kafka_username or settings.service,
-            "sasl_plain_password": settings.kafka_password.get_secret_value(),
-            "ssl_context": create_ssl_context(cafile=ca) if tls else None,
-        }
-
     def _make_broker(self, metadata_max_age_ms: int) -> KafkaBroker:
-        options = self._kafka("consumer")
+        options = connection(self.settings, "consumer")
         return KafkaBroker(
             options["bootstrap_servers"],
             client_id=options["client_id"],
@@ -155,6 +142,7 @@ class Service:
         if self._store is not None and self._inbox is not None:
             store = self._store
             await store.prepare([*self._collections, *consumer.COLLECTIONS, deadlines.DEADLINES])
+            self._following = self._following or asyncio.create_task(generations.follow(store), name="generations")
             for hook in self._on_start:
                 await hook(self)
             self.prepared = True
@@ -192,6 +180,8 @@ class Service:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
         await self._stop_consumers()
+        if self._following is not None:
+            self._following.cancel()
         if self._timers is not None:
             await self._timers.stop()
         for hook in self._on_stop:

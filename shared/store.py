@@ -7,29 +7,33 @@ successor (PyMongo's asyncio client) is a change of one file.
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from datetime import date, time
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
 
-from bson.codec_options import CodecOptions, TypeRegistry
 from fastapi.encoders import jsonable_encoder
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
-from pydantic import BaseModel, ConfigDict, Field
 from pymongo import IndexModel, ReadPreference, ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from contracts.envelope import Event
 from shared import context, outbox
 from shared.clock import Clock
+from shared.collections import ANY_TEXT as ANY_TEXT
+from shared.collections import CODEC
+from shared.collections import Collection as Collection
+from shared.collections import Document as Document
+from shared.collections import Row as Row
 from shared.collisions import Abandoned
+from shared.database_errors import OTHER_INDEX
+from shared.database_errors import is_duplicate as is_duplicate
+from shared.database_errors import is_outage as is_outage
 from shared.problems import conflict, not_found
 
-D = TypeVar("D", bound="Document")
+D = TypeVar("D", bound=Document)
 R = TypeVar("R")
-Row = dict[str, Any]
 Filter = Mapping[str, Any]
 Sort = Sequence[tuple[str, int]]
 
@@ -42,56 +46,15 @@ TRANSACTION_SECONDS = 15.0
 RECONNECT_SECONDS = 1.0
 """How long a lost connection is taken for a hiccup inside a transaction; after that it is an outage."""
 
-ANY_TEXT = {"$gt": ""}
-"""In the filter of a partial index: documents that have this text. With ``$type`` instead, MongoDB would not use the
-index for a query that asks for one text, only to keep it unique."""
+GENERATIONS, PRESENT = "generations", "present"
+"""The row that names the present generation of projections."""
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 """How long a repeated ``Idempotency-Key`` gives the first answer again."""
 
 
-def _as_bson(value: Any) -> Any:
-    """What BSON has no type for, in a form that pydantic reads back."""
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    return str(value)
-
-
-CODEC = CodecOptions[Row](tz_aware=True, type_registry=TypeRegistry(fallback_encoder=_as_bson))
-
-
-class Document(BaseModel):
-    """Base of everything that is stored: an id, and the version that guards concurrent writes (0 = not yet stored)."""
-
-    model_config = ConfigDict(populate_by_name=True, extra="ignore")
-
-    id: str = Field(alias="_id")
-    version: int = 0
-
-
-class Collection(Generic[D]):
-    """One collection of a service and the model of its documents.
-
-    ``kind`` says whether it is ``truth`` (written by use cases) or a ``projection`` (made from events alone, so that
-    it can be rebuilt from the log); a collection is never both.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        model: type[D],
-        *,
-        kind: Literal["truth", "projection"] = "truth",
-        indexes: Sequence[IndexModel] = (),
-    ) -> None:
-        self.name = name
-        self.model = model
-        self.kind = kind
-        self.indexes = indexes
+class Switched(Exception):
+    """Projections were read of a generation that is not the present one any more."""
 
 
 class Reader:
@@ -103,7 +66,13 @@ class Reader:
 
     def raw(self, collection: "Collection[Any] | str") -> "AsyncIOMotorCollection[Row]":
         """The driver's collection, for queries that the typed calls do not cover; pass ``session=self.session``."""
-        return self._store.db[collection if isinstance(collection, str) else collection.name]
+        name = collection if isinstance(collection, str) else collection.stored_as(self.generation)
+        return self._store.db[name]
+
+    @property
+    def generation(self) -> int:
+        """The generation of projections that is read."""
+        return self._store.present
 
     @property
     def session(self) -> AsyncIOMotorClientSession | None:
@@ -153,8 +122,40 @@ class Transaction(Reader):
         self._rows: list[outbox.Row] = []
         self._deferred: dict[str, list[Any]] = defaultdict(list)
         self._answers: dict[str, outbox.Row] = {}
+        self._generation = store.present
+        self._settled = False
+        self._projecting = False
+        self._projections = False
         self.writes = 0
         self.saving: str | None = None
+
+    @property
+    def generation(self) -> int:
+        """The generation of projections that is read and written."""
+        return self._generation
+
+    def settle(self, generation: int) -> None:
+        """Chooses the generation, before anything is read; otherwise it is looked up before the commit."""
+        self._generation, self._settled = generation, True
+
+    def raw(self, collection: "Collection[Any] | str") -> "AsyncIOMotorCollection[Row]":
+        """As :meth:`Reader.raw`."""
+        self._projections |= isinstance(collection, Collection) and collection.projected
+        return super().raw(collection)
+
+    @contextmanager
+    def projecting(self) -> Iterator[None]:
+        """Within it only projections can be written and nothing can be told; outside it no projection can."""
+        self._projecting = True
+        try:
+            yield
+        finally:
+            self._projecting = False
+
+    def _write(self, collection: Collection[Any]) -> None:
+        if collection.projected is not self._projecting:
+            raise TypeError(f"{collection.name}: projections are written by handlers that project, truth by all others")
+        self.writes += 1
 
     @property
     def clock(self) -> Clock:
@@ -168,7 +169,7 @@ class Transaction(Reader):
         in the meantime (the document was read outside this transaction).
         """
         await self.flush()
-        self.writes += 1
+        self._write(collection)
         self.saving = f"{collection.name}/{document.id}"
         saved = document.model_copy(update={"version": document.version + 1})
         row = saved.model_dump(by_alias=True)
@@ -192,6 +193,8 @@ class Transaction(Reader):
         (aggregate, version, ordinal) must be unique for all time: it makes the event's id. Raises a 413 problem for
         an event that is larger than its topic takes.
         """
+        if self._projecting:
+            raise TypeError(f"{event}: what projects tells nothing, for it is done again when a generation is built")
         now = self._store.clock.now()
         self._rows.append(outbox.row_of(event, aggregate, version, ordinal, self._store.service, now))
 
@@ -201,8 +204,8 @@ class Transaction(Reader):
 
     def defer(self, collection: Collection[Any], write: Any) -> None:
         """Gathers a driver's write operation (``UpdateOne`` …) of a projection for one bulk write per collection."""
-        self._deferred[collection.name].append(write)
-        self.writes += 1
+        self._write(collection)
+        self._deferred[collection.stored_as(self.generation)].append(write)
 
     def project(self, collection: Collection[Any], id: str, fields: Mapping[str, Any]) -> None:
         """Sets fields of one document of a projection, which is made when it is not there."""
@@ -223,14 +226,14 @@ class Transaction(Reader):
     ) -> int:
         """Updates every fitting document at once; returns how many fitted. For rows that carry no events."""
         await self.flush()
-        self.writes += 1
+        self._write(collection)
         result = await self.raw(collection).update_many(filter, update, upsert=upsert, session=self._session)
         return int(result.matched_count)
 
     async def delete(self, collection: Collection[Any], filter: Filter) -> int:
         """Deletes every fitting document; returns how many there were. An aggregate's id must not be used again."""
         await self.flush()
-        self.writes += 1
+        self._write(collection)
         return int((await self.raw(collection).delete_many(filter, session=self._session)).deleted_count)
 
     def remember(self, result: Any) -> None:
@@ -247,6 +250,8 @@ class Transaction(Reader):
     async def finish(self, result: Any) -> None:
         """Writes what was gathered: projections, outbox rows, and the answers under their ``Idempotency-Key``."""
         await self.flush()
+        if self._projections and not self._settled and await self._store.look_up(self._session) != self._generation:
+            raise Switched
         if self._rows:
             await self.raw(outbox.COLLECTION).insert_many(self._rows, session=self._session)
         self.remember(result)
@@ -267,16 +272,20 @@ class Store(Reader):
         )
         self.service = service
         self.clock = clock
+        self.present = 1
+        """The present generation of projections, as far as is known here."""
         self._turns: dict[str, tuple[asyncio.Lock, list[None]]] = {}
 
     async def prepare(self, collections: Sequence[Collection[Any]]) -> None:
         """Makes all indexes, anew where a release declares one otherwise than the last did."""
+        await self.look_up()
         for collection in collections:
-            await self._index(collection.name, collection.indexes)
-        await self._index(outbox.COLLECTION, outbox.INDEXES)
+            await self.index(collection.stored_as(self.present), collection.indexes)
+        await self.index(outbox.COLLECTION, outbox.INDEXES)
         await self.raw("idempotency").create_index("at", expireAfterSeconds=IDEMPOTENCY_SECONDS)
 
-    async def _index(self, collection: str, indexes: Sequence[IndexModel]) -> None:
+    async def index(self, collection: str, indexes: Sequence[IndexModel]) -> None:
+        """Makes indexes, anew where they are there with other options."""
         try:
             if indexes:
                 await self.raw(collection).create_indexes(list(indexes))
@@ -286,7 +295,19 @@ class Store(Reader):
             if len(indexes) == 1:
                 await self.raw(collection).drop_index(indexes[0].document["name"])
             for index in indexes:
-                await self._index(collection, [index])
+                await self.index(collection, [index])
+
+    async def look_up(self, session: AsyncIOMotorClientSession | None = None) -> int:
+        """Takes note of the present generation of projections and returns it."""
+        row = await self.db[GENERATIONS].find_one({"_id": PRESENT}, session=session)
+        self.present = row["generation"] if row else 1
+        return self.present
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[Reader]:
+        """Reads of one committed point in time, that of the first, for as long as the database keeps it (5 minutes)."""
+        async with await self._client.start_session(snapshot=True) as session:
+            yield Reader(self, session)
 
     async def ping(self) -> None:
         """Raises the driver's error when the database does not answer."""
@@ -324,6 +345,8 @@ class Store(Reader):
                         await self._commit(session, begun + TRANSACTION_SECONDS)
                     context.amend(idempotency=None)
                     return result
+                except Switched:
+                    continue
                 except PyMongoError as error:
                     away = isinstance(error, ConnectionFailure) and loop.time() > begun + RECONNECT_SECONDS
                     if away or not error.has_error_label("TransientTransactionError") or loop.time() > begun + seconds:
@@ -389,30 +412,3 @@ class Store(Reader):
     def close(self) -> None:
         """Closes all connections."""
         self._client.close()
-
-
-DUPLICATE_KEY = 11000
-OTHER_INDEX = frozenset({85, 86})
-"""Error codes of the server for an index that is there with the same name or fields, but with other options."""
-DOCUMENT_CODES = frozenset({2, 9, 14, 121, 10334, 17280, 17419, 17420, DUPLICATE_KEY})
-"""Error codes of the server for which only the document can be blamed: too large, malformed, a broken rule."""
-
-
-def is_duplicate(error: BaseException) -> bool:
-    """Whether a unique key was there already."""
-    if isinstance(error, BulkWriteError):
-        return any(write.get("code") == DUPLICATE_KEY for write in error.details.get("writeErrors", ()))
-    return isinstance(error, DuplicateKeyError)
-
-
-def is_outage(error: BaseException) -> bool:
-    """Whether an error says that the database is away or busy, so that trying again can help."""
-    if isinstance(error, ConnectionFailure):
-        return True
-    if not isinstance(error, PyMongoError):
-        return False
-    if error.has_error_label("TransientTransactionError") or error.has_error_label("UnknownTransactionCommitResult"):
-        return True
-    if isinstance(error, BulkWriteError):
-        return not {write.get("code") for write in error.details.get("writeErrors", ())} & DOCUMENT_CODES
-    return isinstance(error, OperationFailure) and error.code not in DOCUMENT_CODES

@@ -13,7 +13,7 @@ from infra.stack import Stack
 from mission import clock, place
 from mission.doctor import Finding, drift, some
 from shared import consumer, deadlines, outbox
-from shared.store import Collection
+from shared.store import GENERATIONS, PRESENT, Collection
 
 OLDEST_SERVER: Final = (6, 0)
 OLD_SECONDS: Final = 30
@@ -82,15 +82,17 @@ def collections(service: str) -> list[Collection[Any]]:
     return [*store.COLLECTIONS, *consumer.COLLECTIONS, deadlines.DEADLINES]
 
 
-def declared(service: str) -> dict[str, dict[str, Row]]:
-    """The indexes that a service declares, by collection and name."""
-    models = {collection.name: collection.indexes for collection in collections(service) if collection.indexes}
+def declared(service: str, generation: int) -> dict[str, dict[str, Row]]:
+    """The indexes that a service declares, by collection and name, with this generation of its projections."""
+    models = {each.stored_as(generation): each.indexes for each in collections(service) if each.indexes}
     models |= {outbox.COLLECTION: outbox.INDEXES, "idempotency": (IDEMPOTENCY,)}
     return {name: {model.document["name"]: model.document for model in each} for name, each in models.items()}
 
 
 def _indexes(stack: Stack, service: str, present: set[str]) -> Iterator[Finding]:
-    wanted = declared(service)
+    (pointer,) = stack.ask(service, {"find": GENERATIONS, "filter": {"_id": PRESENT}})
+    generation = next((row["generation"] for row in pointer["cursor"]["firstBatch"]), 1)
+    wanted = declared(service, generation)
     there = sorted(wanted.keys() & present)
     answers = stack.ask(service, *({"listIndexes": name} for name in there))
     has = {

@@ -166,9 +166,13 @@ def platform_entry_id(platform: str) -> str:
     return f"ent_{uuid5(NAMESPACE_URL, f'national-platform:{platform}').hex}"
 
 
+def keep_alias(tx: Transaction, id: str, into: str | None) -> None:
+    """Keeps who or what a person or city turned out to be; None when it was erased."""
+    tx.project(ALIASES, id, {"into": into})
+
+
 async def merge_city(tx: Transaction, city: str, into: str) -> None:
     """What belonged to a city belongs to the one that it turned out to be."""
-    tx.project(ALIASES, city, {"into": into})
     old, new = EntryOwner(kind="city", id=city), EntryOwner(kind="city", id=into)
     owned = [{f"{part}.owner.kind": "city", f"{part}.owner.id": city} for part in ("content", "public")]
     for record in await tx.find(ENTRIES, {"$or": owned}):
@@ -187,6 +191,5 @@ async def erase_person(tx: Transaction, person: str) -> None:
 
 
 async def _rename_person(tx: Transaction, person: str, into: str | None) -> None:
-    tx.project(ALIASES, person, {"into": into})
     for role in ("author", "reviewed_by"):
         await tx.update(ENTRIES, {role: person}, {"$set": {role: into}})

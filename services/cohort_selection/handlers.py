@@ -2,7 +2,7 @@
 
 from contracts import registration
 from contracts.envelope import Envelope
-from services.cohort_selection.usecases import offers, participations, projections, refilling, windows
+from services.cohort_selection.usecases import followups, offers, participations, projections, refilling, windows
 from shared.deadlines import Deadline, Deadlines
 from shared.inbox import Inbox
 from shared.store import Transaction
@@ -10,47 +10,53 @@ from shared.store import Transaction
 inbox = Inbox("cohort-selection")
 
 
-@inbox.on(registration.CityRegistered)
+@inbox.projects(registration.CityRegistered)
 async def on_city_registered(tx: Transaction, event: registration.CityRegistered, envelope: Envelope) -> None:
     """A city is known."""
-    await projections.city_registered(tx, event)
+    projections.city_registered(tx, event)
 
 
-@inbox.on(registration.CityPublished)
+@inbox.projects(registration.CityPublished)
 async def on_city_published(tx: Transaction, event: registration.CityPublished, envelope: Envelope) -> None:
     """A city is public."""
-    await projections.city_published(tx, event)
+    projections.city_published(tx, event)
 
 
-@inbox.on(registration.CityProfileChanged, registration.CityCommitmentChanged, registration.CityStatusesChanged)
+@inbox.projects(registration.CityProfileChanged, registration.CityCommitmentChanged, registration.CityStatusesChanged)
 async def on_city_changed(
     tx: Transaction,
     event: registration.CityProfileChanged | registration.CityCommitmentChanged | registration.CityStatusesChanged,
     envelope: Envelope,
 ) -> None:
     """Something that rules look at is different now."""
-    await projections.city_changed(tx, event)
+    projections.city_changed(tx, event)
+
+
+@inbox.projects(registration.CityMerged)
+async def keep_city_merged(tx: Transaction, event: registration.CityMerged, envelope: Envelope) -> None:
+    """Which city it is today."""
+    projections.city_merged(tx, event)
 
 
 @inbox.on(registration.CityMerged)
 async def on_city_merged(tx: Transaction, event: registration.CityMerged, envelope: Envelope) -> None:
     """A city turned out to be another one."""
-    await projections.city_merged(tx, event, envelope.attributes.actor)
+    await followups.city_merged(tx, event, envelope.attributes.actor)
 
 
-@inbox.on(registration.CountryRecorded)
+@inbox.projects(registration.CountryRecorded)
 async def on_country(tx: Transaction, event: registration.CountryRecorded, envelope: Envelope) -> None:
     """A country has this status."""
-    await projections.country_recorded(tx, event)
+    projections.country_recorded(tx, event)
 
 
-@inbox.on(registration.MembershipApproved)
+@inbox.projects(registration.MembershipApproved)
 async def on_member(tx: Transaction, event: registration.MembershipApproved, envelope: Envelope) -> None:
     """Somebody speaks for a city."""
     await projections.membership(tx, event, active=True)
 
 
-@inbox.on(registration.MembershipSuspended, registration.MembershipEnded)
+@inbox.projects(registration.MembershipSuspended, registration.MembershipEnded)
 async def on_member_gone(
     tx: Transaction, event: registration.MembershipSuspended | registration.MembershipEnded, envelope: Envelope
 ) -> None:
@@ -58,16 +64,28 @@ async def on_member_gone(
     await projections.membership(tx, event, active=False)
 
 
+@inbox.projects(registration.PersonMerged)
+async def keep_person_merged(tx: Transaction, event: registration.PersonMerged, envelope: Envelope) -> None:
+    """Who it is today."""
+    projections.person_merged(tx, event)
+
+
 @inbox.on(registration.PersonMerged)
 async def on_person_merged(tx: Transaction, event: registration.PersonMerged, envelope: Envelope) -> None:
     """A person turned out to be another one."""
-    await projections.person_merged(tx, event)
+    await followups.person_merged(tx, event)
+
+
+@inbox.projects(registration.PersonErased)
+async def keep_person_erased(tx: Transaction, event: registration.PersonErased, envelope: Envelope) -> None:
+    """Who is gone."""
+    await projections.person_erased(tx, event)
 
 
 @inbox.on(registration.PersonErased)
 async def on_person_erased(tx: Transaction, event: registration.PersonErased, envelope: Envelope) -> None:
     """A person is erased."""
-    await projections.person_erased(tx, event)
+    await followups.person_erased(tx, event)
 
 
 async def on_opening(tx: Transaction, deadline: Deadline) -> None:

@@ -17,41 +17,47 @@ async def on_platform_record(tx: Transaction, record: RawRecord) -> None:
     await platform_events.take(tx, record)
 
 
-@inbox.on(PlatformListed)
+@inbox.projects(PlatformListed)
 async def on_platform_listed(tx: Transaction, event: PlatformListed, _: Envelope) -> None:
     """The directory has a platform, or has it otherwise."""
     directory.listed(tx, event)
 
 
-@inbox.on_tombstone(PlatformListed)
+@inbox.projects_tombstone(PlatformListed)
 async def on_platform_unlisted(tx: Transaction, _: None, envelope: Envelope) -> None:
     """The directory has a platform no more."""
     directory.unlisted(tx, envelope.attributes.subject)
 
 
-@inbox.on(registration.CityRegistered)
+@inbox.projects(registration.CityRegistered)
 async def on_city_registered(tx: Transaction, event: registration.CityRegistered, _: Envelope) -> None:
     """A city was declared."""
     cities.note_authority(tx, event.city_id, event.authority)
     cities.note_statuses(tx, event.city_id, event.statuses)
 
 
-@inbox.on(registration.CityPublished)
+@inbox.projects(registration.CityPublished)
 async def on_city_published(tx: Transaction, event: registration.CityPublished, _: Envelope) -> None:
     """A city is public."""
     cities.note_public(tx, event.city_id)
 
 
-@inbox.on(registration.CityProfileChanged)
+@inbox.projects(registration.CityProfileChanged)
 async def on_city_changed(tx: Transaction, event: registration.CityProfileChanged, _: Envelope) -> None:
     """A city is called otherwise."""
     cities.note_authority(tx, event.city_id, event.authority)
 
 
-@inbox.on(registration.CityStatusesChanged)
+@inbox.projects(registration.CityStatusesChanged)
 async def on_city_statuses(tx: Transaction, event: registration.CityStatusesChanged, _: Envelope) -> None:
     """A city has other statuses."""
     cities.note_statuses(tx, event.city_id, event.statuses)
+
+
+@inbox.projects(registration.CityMerged)
+async def keep_city_merged(tx: Transaction, event: registration.CityMerged, _: Envelope) -> None:
+    """Which city it is today."""
+    await cities.note_merge(tx, event.city_id, event.into_city_id)
 
 
 @inbox.on(registration.CityMerged)
@@ -78,10 +84,16 @@ async def on_person_erased(tx: Transaction, event: registration.PersonErased, _:
     await holders.erase_person(tx, event.person_id)
 
 
-@inbox.on(selection.PlaceGranted)
+@inbox.projects(selection.PlaceGranted)
 async def on_place_granted(tx: Transaction, event: selection.PlaceGranted, _: Envelope) -> None:
     """A selection has granted a city places."""
     cities.note_grant(tx, event)
+
+
+@inbox.projects(selection.PlaceReleased)
+async def keep_place_released(tx: Transaction, event: selection.PlaceReleased, _: Envelope) -> None:
+    """Which places are a city's no more."""
+    cities.note_release(tx, event)
 
 
 @inbox.on(selection.PlaceReleased)

@@ -66,22 +66,28 @@ from shared.store import Transaction
 inbox = Inbox("notification")
 
 
-@inbox.on(PersonRecorded, GuestRecorded)
+@inbox.projects(PersonRecorded, GuestRecorded)
 async def on_contact(tx: Transaction, event: PersonRecorded | GuestRecorded, _: Envelope) -> None:
     """A person or guest is reached in this way."""
     await contacts.record_contact(tx, event)
 
 
-@inbox.on(MailboxRecorded)
+@inbox.projects(MailboxRecorded)
 async def on_mailbox(tx: Transaction, event: MailboxRecorded, _: Envelope) -> None:
     """A city's people share this mailbox."""
-    await contacts.record_mailbox(tx, event)
+    contacts.record_mailbox(tx, event)
+
+
+@inbox.projects_tombstone(PersonRecorded, GuestRecorded, MailboxRecorded)
+async def keep_contact_erased(tx: Transaction, _: None, envelope: Envelope) -> None:
+    """How somebody, or a city, was reached is to be forgotten."""
+    contacts.forget_contact(tx, envelope.attributes.subject)
 
 
 @inbox.on_tombstone(PersonRecorded, GuestRecorded, MailboxRecorded)
 async def on_contact_erased(tx: Transaction, _: None, envelope: Envelope) -> None:
-    """How somebody, or a city, was reached is to be forgotten."""
-    await contacts.forget_contact(tx, envelope.attributes.subject)
+    """Nothing is mailed there any more."""
+    await contacts.forget_links(tx, envelope.attributes.subject)
 
 
 @inbox.on(AccountOpened)
@@ -90,22 +96,28 @@ async def on_account(tx: Transaction, event: AccountOpened, envelope: Envelope) 
     await contacts.welcome(tx, event, envelope)
 
 
-@inbox.on(GuestLinked)
+@inbox.projects(GuestLinked)
 async def on_guest_linked(tx: Transaction, event: GuestLinked, _: Envelope) -> None:
     """A guest turned out to be a person."""
     await contacts.link_guest(tx, event)
 
 
-@inbox.on(PersonMerged)
+@inbox.projects(PersonMerged)
 async def on_person_merged(tx: Transaction, event: PersonMerged, _: Envelope) -> None:
     """A person turned out to be another one."""
     await contacts.merge_person(tx, event)
 
 
+@inbox.projects(PersonErased)
+async def keep_person_erased(tx: Transaction, event: PersonErased, _: Envelope) -> None:
+    """How a person was reached is to be forgotten."""
+    await contacts.forget_person(tx, event)
+
+
 @inbox.on(PersonErased)
 async def on_person_erased(tx: Transaction, event: PersonErased, _: Envelope) -> None:
     """A person's data is erased."""
-    await contacts.erase_person(tx, event)
+    await contacts.empty_inbox(tx, event)
 
 
 @inbox.on(LinkIssued)
@@ -114,22 +126,28 @@ async def on_link(tx: Transaction, event: LinkIssued, envelope: Envelope) -> Non
     await links.mail_link(tx, event, envelope)
 
 
-@inbox.on(CityRegistered, CityProfileChanged)
+@inbox.projects(CityRegistered, CityProfileChanged)
 async def on_city(tx: Transaction, event: CityRegistered | CityProfileChanged, _: Envelope) -> None:
     """A city is called so."""
-    await cities.record_city(tx, event)
+    cities.record_city(tx, event)
 
 
-@inbox.on(CityPublished)
+@inbox.projects(CityPublished)
 async def on_city_published(tx: Transaction, event: CityPublished, _: Envelope) -> None:
     """A city is public."""
-    await cities.publish_city(tx, event)
+    cities.publish_city(tx, event)
 
 
-@inbox.on(CityMerged)
+@inbox.projects(CityMerged)
 async def on_city_merged(tx: Transaction, event: CityMerged, _: Envelope) -> None:
     """A city turned out to be another one."""
     await cities.merge_city(tx, event)
+
+
+@inbox.on(CityMerged)
+async def on_people_joined(tx: Transaction, event: CityMerged, _: Envelope) -> None:
+    """The people of both cities are those of one."""
+    await cities.join_people(tx, event)
 
 
 @inbox.on(OnboardingStepCompleted)
@@ -144,10 +162,22 @@ async def on_invitation(tx: Transaction, event: MembershipInvited, envelope: Env
     await cities.invite(tx, event, envelope)
 
 
+@inbox.projects(MembershipInvited)
+async def keep_invitation(tx: Transaction, event: MembershipInvited, envelope: Envelope) -> None:
+    """Who is invited."""
+    cities.keep_invitation(tx, event, envelope)
+
+
 @inbox.on(MembershipRequested, MembershipApproved, MembershipRefused, MembershipSuspended, MembershipEnded)
 async def on_membership(tx: Transaction, event: cities.MembershipChange, envelope: Envelope) -> None:
     """Somebody's membership of a city is another than before."""
     await cities.change_membership(tx, event, envelope)
+
+
+@inbox.projects(MembershipRequested, MembershipApproved, MembershipRefused, MembershipSuspended, MembershipEnded)
+async def keep_membership(tx: Transaction, event: cities.MembershipChange, envelope: Envelope) -> None:
+    """Who belongs to which city."""
+    cities.keep_membership(tx, event, envelope)
 
 
 @inbox.on(GrantGiven)
@@ -156,10 +186,22 @@ async def on_grant(tx: Transaction, event: GrantGiven, envelope: Envelope) -> No
     await cities.give_grant(tx, event, envelope)
 
 
+@inbox.projects(GrantGiven)
+async def keep_grant(tx: Transaction, event: GrantGiven, _: Envelope) -> None:
+    """Who holds which role."""
+    cities.keep_grant(tx, event)
+
+
 @inbox.on(GrantRevoked)
 async def on_grant_revoked(tx: Transaction, event: GrantRevoked, envelope: Envelope) -> None:
     """Somebody holds a role no longer."""
     await cities.revoke_grant(tx, event, envelope)
+
+
+@inbox.projects(GrantRevoked)
+async def keep_grant_revoked(tx: Transaction, event: GrantRevoked, _: Envelope) -> None:
+    """Who holds a role no longer."""
+    cities.end_grant(tx, event)
 
 
 @inbox.on(TaskOpened)
@@ -174,10 +216,10 @@ async def on_task_closed(tx: Transaction, event: TaskClosed, _: Envelope) -> Non
     await cities.close_task(tx, event)
 
 
-@inbox.on(SessionScheduled)
+@inbox.projects(SessionScheduled)
 async def on_session(tx: Transaction, event: SessionScheduled, _: Envelope) -> None:
     """A session can be booked."""
-    await sessions.schedule_session(tx, event)
+    sessions.schedule_session(tx, event)
 
 
 @inbox.on(SessionChanged)
@@ -186,10 +228,22 @@ async def on_session_changed(tx: Transaction, event: SessionChanged, envelope: E
     await sessions.change_session(tx, event, envelope)
 
 
+@inbox.projects(SessionChanged)
+async def keep_session(tx: Transaction, event: SessionChanged, _: Envelope) -> None:
+    """What a session is like."""
+    sessions.keep_session(tx, event)
+
+
 @inbox.on(SessionCancelled)
 async def on_session_cancelled(tx: Transaction, event: SessionCancelled, envelope: Envelope) -> None:
     """A session will not take place."""
     await sessions.cancel_session(tx, event, envelope)
+
+
+@inbox.projects(SessionCancelled)
+async def keep_session_cancelled(tx: Transaction, event: SessionCancelled, _: Envelope) -> None:
+    """Which sessions will not take place."""
+    sessions.end_session(tx, event)
 
 
 @inbox.on(
@@ -206,16 +260,48 @@ async def on_booking(tx: Transaction, event: BookingFact, envelope: Envelope) ->
     await sessions.book(tx, event, envelope)
 
 
+@inbox.projects(
+    BookingHeld,
+    BookingConfirmed,
+    BookingWaitlisted,
+    BookingOffered,
+    BookingCancelled,
+    BookingAttended,
+    BookingMissed,
+)
+async def keep_booking(tx: Transaction, event: BookingFact, _: Envelope) -> None:
+    """Who booked what."""
+    sessions.keep_booking(tx, event)
+
+
 @inbox.on(BookingReassigned)
 async def on_booking_reassigned(tx: Transaction, event: BookingReassigned, envelope: Envelope) -> None:
     """A booking is another holder's."""
     await sessions.reassign_booking(tx, event, envelope)
 
 
+@inbox.projects(BookingReassigned)
+async def keep_booking_reassigned(tx: Transaction, event: BookingReassigned, _: Envelope) -> None:
+    """Whose a booking is."""
+    sessions.keep_holder(tx, event)
+
+
+@inbox.projects(CallPublished)
+async def keep_call(tx: Transaction, event: CallPublished, _: Envelope) -> None:
+    """What a call is like."""
+    selection.keep_call(tx, event)
+
+
 @inbox.on(CallPublished)
 async def on_call(tx: Transaction, event: CallPublished, envelope: Envelope) -> None:
     """A call is public."""
     await selection.publish_call(tx, event, envelope)
+
+
+@inbox.projects(CallAmended)
+async def keep_call_amended(tx: Transaction, event: CallAmended, _: Envelope) -> None:
+    """What a call is like from now on."""
+    selection.keep_amendment(tx, event)
 
 
 @inbox.on(CallAmended)
@@ -230,10 +316,22 @@ async def on_call_phase(tx: Transaction, event: CallPhaseChanged, envelope: Enve
     await selection.change_phase(tx, event, envelope)
 
 
+@inbox.projects(CallPhaseChanged)
+async def keep_call_phase(tx: Transaction, event: CallPhaseChanged, _: Envelope) -> None:
+    """Which calls will not be decided."""
+    selection.keep_phase(tx, event)
+
+
 @inbox.on(ApplicationSubmitted)
 async def on_application(tx: Transaction, event: ApplicationSubmitted, envelope: Envelope) -> None:
     """A city applied."""
     await selection.receive(tx, event, envelope)
+
+
+@inbox.projects(ApplicationSubmitted)
+async def keep_application(tx: Transaction, event: ApplicationSubmitted, _: Envelope) -> None:
+    """Whose an application is."""
+    selection.keep_application(tx, event)
 
 
 @inbox.on(ApplicationRefused)
@@ -246,6 +344,12 @@ async def on_application_refused(tx: Transaction, event: ApplicationRefused, env
 async def on_application_withdrawn(tx: Transaction, event: ApplicationWithdrawn, envelope: Envelope) -> None:
     """An application was taken back."""
     await selection.withdraw(tx, event, envelope)
+
+
+@inbox.projects(ApplicationWithdrawn)
+async def keep_application_withdrawn(tx: Transaction, event: ApplicationWithdrawn, _: Envelope) -> None:
+    """Which applications were taken back."""
+    selection.end_application(tx, event)
 
 
 @inbox.on(ApplicationDecided)
@@ -271,6 +375,19 @@ async def on_decision(tx: Transaction, event: DecisionPublished, envelope: Envel
 async def on_participation(tx: Transaction, event: ParticipationFact, envelope: Envelope) -> None:
     """A participation is another than before."""
     await participations.change_participation(tx, event, envelope)
+
+
+@inbox.projects(
+    ParticipationOffered,
+    ParticipationAccepted,
+    ParticipationDeclined,
+    ParticipationWithdrawn,
+    ParticipationReplaced,
+    ParticipationCompleted,
+)
+async def keep_participation(tx: Transaction, event: ParticipationFact, _: Envelope) -> None:
+    """Whose a participation is."""
+    participations.keep_participation(tx, event)
 
 
 @inbox.on(PlaceGranted, PlaceReleased)

@@ -43,13 +43,12 @@ class Contact(Document):
 
 
 class City(Document):
-    """What is known of a city. ``touched`` makes two transactions collide of which one must see the other."""
+    """What is known of a city."""
 
     name: str | None = None
     country: str | None = None
     published: bool = False
     into: str | None = None
-    touched: int = 0
 
 
 class Membership(Document):
@@ -86,12 +85,11 @@ class CityNotice(Document):
 
 
 class SessionCopy(Document):
-    """A session as it stands. ``touched`` as in :class:`City`."""
+    """A session as it stands."""
 
     session: Session
     cancelled: bool = False
     reason: LocalisedText | None = None
-    touched: int = 0
 
 
 class BookingCopy(Document):
@@ -103,16 +101,12 @@ class BookingCopy(Document):
 
 
 class Call(Document):
-    """What texts say of a call: its title, its window, its conditions' sentences by their codes, its hosts.
-
-    ``touched`` as in :class:`City`.
-    """
+    """What texts say of a call: its title, its window, its conditions' sentences by their codes, its hosts."""
 
     title: LocalisedText
     owner: str
     closes: PlannedMoment
     cancelled: bool = False
-    touched: int = 0
     sentences: dict[str, LocalisedText] = {}
     hosts: dict[str, LocalisedText] = {}
 
@@ -148,6 +142,12 @@ class Participation(Document):
     host_cities: list[str] = []
     expires: PlannedMoment | None = None
     from_reserve: bool = False
+
+
+class Touched(Document):
+    """One row per city, session or call, by which two transactions collide of which one must see the other."""
+
+    touched: int = 0
 
 
 class MailState(BaseModel):
@@ -223,6 +223,7 @@ CONTACTS: Final = Collection(
     Contact,
     kind="projection",
     indexes=[IndexModel([("into", ASCENDING)], partialFilterExpression={"into": ANY_TEXT})],
+    erased=lambda row: bool(row.get("erased")),
 )
 CITIES: Final = Collection(
     "cities",
@@ -260,6 +261,7 @@ APPLICATIONS: Final = Collection(
     "applications", Application, kind="projection", indexes=[IndexModel([("call_id", ASCENDING), ("live", ASCENDING)])]
 )
 PARTICIPATIONS: Final = Collection("participations", Participation, kind="projection")
+TOUCHED: Final = Collection("touched", Touched)
 MESSAGES: Final = Collection(
     "messages",
     Message,
@@ -304,6 +306,7 @@ COLLECTIONS: Final = (
     CALLS,
     APPLICATIONS,
     PARTICIPATIONS,
+    TOUCHED,
     MESSAGES,
     INBOXES,
     MAILS,

@@ -129,9 +129,10 @@ def _counted_once(evidence: Evidence) -> Iterator[Violation]:
     touches: Counter[str] = Counter()
     for id, row in evidence.rows("events-calendar", "bookings").items():
         touches[row["session_id"]] += len(evidence.by_aggregate.get(("calendar.bookings", id), ()))
-    for session, row in evidence.rows("notification", "sessions").items():
-        if row.get("touched", 0) != touches[session]:
-            sentence = f"{touches[session]} facts of its bookings were taken {row.get('touched', 0)} times"
+    for session in evidence.rows("notification", "sessions"):
+        taken = evidence.rows("notification", "touched").get(session, {}).get("touched", 0)
+        if taken != touches[session]:
+            sentence = f"{touches[session]} facts of its bookings were taken {taken} times"
             yield Violation("effects-once", session, sentence)
 
 

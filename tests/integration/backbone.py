@@ -76,7 +76,7 @@ def counting_inbox(
     for topic in TOPICS:
         for event in topic.readers.get(service, ()):
             if topic.name != "registration.signing-keys":
-                inbox.on(event)(count if topic is CITIES_TOPIC else ignore)
+                inbox.projects(event)(count) if topic is CITIES_TOPIC else inbox.on(event)(ignore)
     return inbox
 
 

@@ -33,7 +33,7 @@ def asking(index: Mapping[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("store", sorted(STORING), indirect=True)
 async def test_a_query_for_the_fields_of_an_index_does_not_read_the_whole_collection(store: Store) -> None:
     await store.prepare(collections(store.service))
-    for name, each in declared(store.service).items():
+    for name, each in declared(store.service, store.present).items():
         for index in each.values():
             find = {"find": name, "filter": asking(index)}
             plan = (await store.db.command("explain", find, verbosity="queryPlanner"))["queryPlanner"]["winningPlan"]

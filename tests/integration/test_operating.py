@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from contracts import registration as facts
 from contracts.envelope import Envelope
 from infra.local.stack import LocalStack
-from shared.consumer import WAITING
 from shared.identity import Grant
 from shared.ids import new_id
 from shared.service import create_service
+from shared.states import WAITING
 from shared.store import Transaction
 from shared.testing import Tokens, Topics, eventually, serving
 from tests.integration import backbone

@@ -26,9 +26,9 @@ from services.cohort_selection import store as selection
 from services.events_calendar import store as calendar
 from services.gateway.routes import PREFIX, service_for
 from services.registration import store as registration
+from shared.collections import CODEC, Collection, Document
 from shared.identity import Grant
 from shared.ids import new_id
-from shared.store import CODEC, Collection, Document
 from shared.testing import Tokens, Topics, eventually
 from tests.security.callers import (
     OTHER_COUNTRY,

@@ -1,38 +1,22 @@
-"""What follows here from facts of registration: projections, and our own records when somebody merged or is erased."""
+"""What is kept here of registration's facts."""
 
 from contracts import registration as facts
-from contracts.cohort_selection import ApplicationWithdrawn
-from services.cohort_selection.domain.states import APPLICATION, ApplicationState, ReviewState
-from services.cohort_selection.store import (
-    APPLICATIONS,
-    CALLS,
-    CITIES,
-    COUNTRIES,
-    DECISIONS,
-    MEMBERS,
-    PARTICIPATIONS,
-    PERSONS,
-    REFUSALS,
-    REVIEWS,
-    REVISIONS,
-    Application,
-)
-from shared.links import LINKS
+from services.cohort_selection.store import CITIES, COUNTRIES, MEMBERS, PERSONS
 from shared.store import Transaction
 
 
-async def city_registered(tx: Transaction, event: facts.CityRegistered) -> None:
+def city_registered(tx: Transaction, event: facts.CityRegistered) -> None:
     """A city is known."""
     fields = event.model_dump(mode="json", include={"authority", "commitment", "statuses"})
     tx.project(CITIES, event.city_id, fields)
 
 
-async def city_published(tx: Transaction, event: facts.CityPublished) -> None:
+def city_published(tx: Transaction, event: facts.CityPublished) -> None:
     """A city is public."""
     tx.project(CITIES, event.city_id, {"published": True})
 
 
-async def city_changed(
+def city_changed(
     tx: Transaction, event: facts.CityProfileChanged | facts.CityCommitmentChanged | facts.CityStatusesChanged
 ) -> None:
     """Something that rules look at is different now."""
@@ -40,83 +24,31 @@ async def city_changed(
     tx.project(CITIES, event.city_id, fields)
 
 
-async def country_recorded(tx: Transaction, event: facts.CountryRecorded) -> None:
+def country_recorded(tx: Transaction, event: facts.CountryRecorded) -> None:
     """A country has this status."""
     tx.project(COUNTRIES, event.country, event.model_dump(mode="json", include={"status", "since"}))
 
 
 async def membership(tx: Transaction, event: facts.MembershipFact, *, active: bool) -> None:
-    """Somebody speaks for a city, or no longer."""
+    """Somebody speaks for a city, or no longer; of who is erased nothing is kept."""
+    await tx.flush()
+    person = await tx.get(PERSONS, event.person_id)
+    if person is not None and person.erased:
+        return
     tx.project(MEMBERS, event.membership_id, {"person_id": event.person_id, "city_id": event.city_id, "active": active})
 
 
-async def city_merged(tx: Transaction, event: facts.CityMerged, actor: str | None) -> None:
-    """What the city applied for and takes part in belongs to the other one now.
-
-    Where both applied to the same call, the application of the city that goes is withdrawn, unless it was decided.
-    """
-    gone, stays = event.city_id, event.into_city_id
-    tx.project(CITIES, gone, {"merged_into": stays})
-    theirs = {one.call_id for one in await tx.find(APPLICATIONS, {"city_id": stays})}
-    for application in await tx.find(APPLICATIONS, {"city_id": gone}):
-        if application.call_id not in theirs:
-            await tx.save(APPLICATIONS, application.model_copy(update={"city_id": stays}))
-        elif APPLICATION.allows(application.state, ApplicationState.WITHDRAWN):
-            await _withdraw(tx, application, actor)
-    for participation in await tx.find(PARTICIPATIONS, {"city_id": gone}):
-        await tx.save(PARTICIPATIONS, participation.model_copy(update={"city_id": stays}))
-    await tx.update(REFUSALS, {"city_id": gone}, {"$set": {"city_id": stays}})
+def city_merged(tx: Transaction, event: facts.CityMerged) -> None:
+    """A city turned out to be another one."""
+    tx.project(CITIES, event.city_id, {"merged_into": event.into_city_id})
 
 
-async def _withdraw(tx: Transaction, application: Application, actor: str | None) -> None:
-    person = actor if actor is not None and actor.startswith("prs_") else application.submitted_by
-    event = ApplicationWithdrawn(
-        application_id=application.id,
-        call_id=application.call_id,
-        city_id=application.city_id,
-        withdrawn_by=person or application.representatives[0],
-    )
-    changed = application.model_copy(update={"state": ApplicationState.WITHDRAWN})
-    await tx.save(APPLICATIONS, changed, event)
-
-
-async def person_merged(tx: Transaction, event: facts.PersonMerged) -> None:
-    """The person's work and parts belong to the other one now."""
-    gone, stays = event.person_id, event.into_person_id
-    tx.project(PERSONS, gone, {"merged_into": stays})
-    for collection, field in (
-        (APPLICATIONS, "representatives"),
-        (REVISIONS, "representatives"),
-        (PARTICIPATIONS, "persons"),
-    ):
-        await tx.update(collection, {field: gone}, {"$addToSet": {field: stays}})
-        await tx.update(collection, {field: gone}, {"$pull": {field: gone}})
-    for submitted in (APPLICATIONS, REVISIONS, REFUSALS):
-        await tx.update(submitted, {"submitted_by": gone}, {"$set": {"submitted_by": stays}})
-    await tx.update(CALLS, {"owner": gone}, {"$set": {"owner": stays}})
-    for field in ("computed_by", "proposed_by", "approved_by"):
-        await tx.update(DECISIONS, {field: gone}, {"$set": {field: stays}})
-    theirs = {review.application_id for review in await tx.find(REVIEWS, {"reviewer": stays})}
-    for review in await tx.find(REVIEWS, {"reviewer": gone}):
-        if review.application_id in theirs:
-            # One person reviews an application once: of two records of the same person one counts.
-            await tx.save(REVIEWS, review.model_copy(update={"state": ReviewState.CONFLICTED}))
-        else:
-            await tx.save(REVIEWS, review.model_copy(update={"reviewer": stays}))
+def person_merged(tx: Transaction, event: facts.PersonMerged) -> None:
+    """A person turned out to be another one."""
+    tx.project(PERSONS, event.person_id, {"merged_into": event.into_person_id})
 
 
 async def person_erased(tx: Transaction, event: facts.PersonErased) -> None:
-    """Nothing here leads to the person any more; what it did for a city stays the city's, scores stay scores."""
-    person = event.person_id
-    tx.project(PERSONS, person, {"erased": True})
-    await tx.delete(MEMBERS, {"person_id": person})
-    await tx.delete(LINKS, {"person_id": person})
-    for collection, field in (
-        (APPLICATIONS, "representatives"),
-        (REVISIONS, "representatives"),
-        (PARTICIPATIONS, "persons"),
-    ):
-        await tx.update(collection, {field: person}, {"$pull": {field: person}})
-    for submitted in (APPLICATIONS, REVISIONS, REFUSALS):
-        await tx.update(submitted, {"submitted_by": person}, {"$set": {"submitted_by": None}})
-    await tx.update(REVIEWS, {"reviewer": person, "comment": {"$ne": None}}, {"$set": {"comment": None}})
+    """A person is no more, and speaks for no city."""
+    tx.project(PERSONS, event.person_id, {"erased": True})
+    await tx.delete(MEMBERS, {"person_id": event.person_id})

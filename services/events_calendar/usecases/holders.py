@@ -29,7 +29,8 @@ async def merge_persons(tx: Transaction, person: PersonId, into: PersonId) -> No
 
 async def merge_cities(tx: Transaction, city: CityId, into: CityId) -> None:
     """What was booked for a city is another's from now on."""
-    final = await cities.note_merge(tx, city, into)
+    await tx.flush()
+    final = await cities.present(tx, into)
     for booking in await tx.find(BOOKINGS, {"city_id": city}, sort=[("_id", 1)]):
         if booking.person_id is not None:
             await _hand_over(tx, booking, booking.person_id, final)
@@ -45,7 +46,6 @@ async def erase_person(tx: Transaction, person: PersonId) -> None:
 
 async def release_places(tx: Transaction, event: PlaceReleased) -> None:
     """Bookings that a selection had granted are void when their place is released."""
-    cities.note_release(tx, event)
     granted = {"participation_id": event.participation_id, "active": True}
     if event.session_id is not None:
         granted["session_id"] = event.session_id

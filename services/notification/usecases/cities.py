@@ -28,10 +28,11 @@ from services.notification.usecases.telling import (
     Notice,
     Told,
     city,
+    same_city,
     tell,
     tell_city,
     tell_late_member,
-    touch_city,
+    touch,
 )
 from shared.store import Transaction
 
@@ -46,12 +47,12 @@ SAID_ALREADY = frozenset({"answer-offer", "take-offered-place"})
 """What has to be done about an offer is said where the offer is told."""
 
 
-async def record_city(tx: Transaction, event: CityRegistered | CityProfileChanged) -> None:
+def record_city(tx: Transaction, event: CityRegistered | CityProfileChanged) -> None:
     """Keeps what texts call a city."""
     tx.project(CITIES, event.city_id, {"name": event.authority.name, "country": event.authority.country})
 
 
-async def publish_city(tx: Transaction, event: CityPublished) -> None:
+def publish_city(tx: Transaction, event: CityPublished) -> None:
     """From now on others may read its name."""
     tx.project(CITIES, event.city_id, {"published": True})
 
@@ -63,7 +64,11 @@ async def merge_city(tx: Transaction, event: CityMerged) -> None:
     root = (target.into if target else None) or event.into_city_id
     tx.project(CITIES, event.city_id, {"into": root})
     tx.defer(CITIES, UpdateMany({"into": event.city_id}, {"$set": {"into": root}}))
-    touch_city(tx, root)
+
+
+async def join_people(tx: Transaction, event: CityMerged) -> None:
+    """What its people are told at this moment and the merge do not miss each other."""
+    touch(tx, (await same_city(tx, event.into_city_id))[0])
 
 
 async def invite(tx: Transaction, event: MembershipInvited, envelope: Envelope) -> None:
@@ -77,6 +82,10 @@ async def invite(tx: Transaction, event: MembershipInvited, envelope: Envelope) 
         action_path=f"/memberships/{event.membership_id}",
     )
     await tell(tx, envelope.attributes.id, Told(notice, [event.person_id]))
+
+
+def keep_invitation(tx: Transaction, event: MembershipInvited, envelope: Envelope) -> None:
+    """Keeps who is invited, and by whom."""
     fields = {
         "city_id": event.city_id,
         "person_id": event.person_id,
@@ -113,6 +122,11 @@ async def change_membership(tx: Transaction, event: MembershipChange, envelope: 
     await tell(tx, envelope.attributes.id, *told)
     if isinstance(event, MembershipApproved):
         await tell_late_member(tx, event.city_id, event.person_id, envelope.attributes.time)
+    touch(tx, event.city_id)
+
+
+def keep_membership(tx: Transaction, event: MembershipChange, envelope: Envelope) -> None:
+    """Keeps who belongs to which city."""
     fields = {
         "city_id": event.city_id,
         "person_id": event.person_id,
@@ -121,7 +135,6 @@ async def change_membership(tx: Transaction, event: MembershipChange, envelope: 
         "since": envelope.attributes.time,
     }
     tx.project(MEMBERSHIPS, event.membership_id, fields)
-    touch_city(tx, event.city_id)
 
 
 async def _helpdesk(tx: Transaction, city_id: str, country: str | None) -> list[str]:
@@ -142,6 +155,10 @@ async def _helpdesk(tx: Transaction, city_id: str, country: str | None) -> list[
 async def give_grant(tx: Transaction, event: GrantGiven, envelope: Envelope) -> None:
     """Tells who holds a role from now on."""
     await _tell_of_grant(tx, "grant-given", event, envelope)
+
+
+def keep_grant(tx: Transaction, event: GrantGiven) -> None:
+    """Keeps what somebody holds."""
     fields = {
         "person_id": event.person_id,
         "role": event.role,
@@ -157,6 +174,10 @@ async def give_grant(tx: Transaction, event: GrantGiven, envelope: Envelope) -> 
 async def revoke_grant(tx: Transaction, event: GrantRevoked, envelope: Envelope) -> None:
     """Tells who holds a role no longer."""
     await _tell_of_grant(tx, "grant-revoked", event, envelope)
+
+
+def end_grant(tx: Transaction, event: GrantRevoked) -> None:
+    """Keeps that somebody holds it no longer."""
     tx.project(GRANTS, event.grant_id, {"revoked": True})
 
 

@@ -36,7 +36,7 @@ async def record_contact(tx: Transaction, event: PersonRecorded | GuestRecorded)
     tx.project(CONTACTS, event.aggregate_id, fields)
 
 
-async def record_mailbox(tx: Transaction, event: MailboxRecorded) -> None:
+def record_mailbox(tx: Transaction, event: MailboxRecorded) -> None:
     """Keeps the address that a city's people share."""
     fields = {
         "mail_address": event.mail_address,
@@ -48,21 +48,30 @@ async def record_mailbox(tx: Transaction, event: MailboxRecorded) -> None:
     tx.project(CONTACTS, event.city_id, fields)
 
 
-async def forget_contact(tx: Transaction, id: str) -> None:
-    """Drops what is personal of one contact, and the links that wait to be mailed to it.
+def forget_contact(tx: Transaction, id: str) -> None:
+    """Drops what is personal of one contact."""
+    tx.project(CONTACTS, id, PERSONAL | {"erased": True})
+
+
+async def forget_links(tx: Transaction, id: str) -> None:
+    """Drops the links that wait to be mailed to one contact.
 
     Messages stay: a merged person's belong to somebody else from now on.
     """
-    tx.project(CONTACTS, id, PERSONAL | {"erased": True})
     await tx.delete(MAILS, {"reader": id, "link_path": {"$ne": None}})
 
 
-async def erase_person(tx: Transaction, event: PersonErased) -> None:
-    """Drops everything that is a person's: address and name, inbox, waiting mail, also under its former ids."""
+async def forget_person(tx: Transaction, event: PersonErased) -> None:
+    """Drops what is personal of a person, also under its former ids."""
+    await tx.flush()
+    for id in (event.person_id, *await _former_ids(tx, event.person_id)):
+        forget_contact(tx, id)
+
+
+async def empty_inbox(tx: Transaction, event: PersonErased) -> None:
+    """Drops inbox and waiting mail of a person who is erased, also under its former ids."""
     await tx.flush()
     ids = [event.person_id, *await _former_ids(tx, event.person_id)]
-    for id in ids:
-        tx.project(CONTACTS, id, PERSONAL | {"erased": True})
     await tx.delete(MESSAGES, {"reader": {"$in": ids}})
     await tx.delete(MAILS, {"reader": {"$in": ids}})
 

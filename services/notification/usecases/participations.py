@@ -48,6 +48,10 @@ async def change_participation(tx: Transaction, event: ParticipationFact, envelo
         # Their mail is the one with the link to answer.
         others.append(Told(replace(notice, mail=False), event.persons))
     await tell_city(tx, envelope, notice, city_id=event.city_id, also=event.persons, mailbox=True, others=others)
+
+
+def keep_participation(tx: Transaction, event: ParticipationFact) -> None:
+    """Keeps whose participation it is, and in what."""
     fields: dict[str, Any] = {
         "city_id": event.city_id,
         "persons": list(event.persons),

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pymongo import UpdateOne
-
 from contracts.cohort_selection import (
     ApplicationDecided,
     ApplicationRefused,
@@ -18,7 +16,7 @@ from contracts.cohort_selection import (
 from contracts.common import Reason
 from contracts.envelope import Envelope
 from services.notification.store import APPLICATIONS, CALLS, MEMBERSHIPS, Call
-from services.notification.usecases.telling import Notice, Told, city, localised, members, tell, tell_city
+from services.notification.usecases.telling import Notice, Told, city, localised, members, tell, tell_city, touch
 from shared import deadlines
 from shared.deadlines import Deadline
 from shared.problems import NotYetKnown
@@ -45,7 +43,6 @@ async def known_call(tx: Transaction, id: str) -> Call:
 
 async def publish_call(tx: Transaction, event: CallPublished, envelope: Envelope) -> None:
     """Puts the call into the inbox of everybody who speaks for a city."""
-    tx.project(CALLS, event.call_id, Call.fields(event) | {"owner": event.owner})
     facts = {
         "call": {"title": localised(event.title), "closes": event.rules.window.closes.model_dump(mode="json")},
         "summary": localised(event.summary),
@@ -54,10 +51,18 @@ async def publish_call(tx: Transaction, event: CallPublished, envelope: Envelope
     _broadcast(tx, envelope, "call-published", event.call_id, facts)
 
 
+def keep_call(tx: Transaction, event: CallPublished) -> None:
+    """Keeps what texts say of the call."""
+    tx.project(CALLS, event.call_id, Call.fields(event) | {"owner": event.owner})
+
+
+def keep_amendment(tx: Transaction, event: CallAmended) -> None:
+    """Keeps what texts say of the call from now on."""
+    tx.project(CALLS, event.call_id, Call.fields(event))
+
+
 async def amend_call(tx: Transaction, event: CallAmended, envelope: Envelope) -> None:
     """Tells those who applied, and shows it to everybody else who speaks for a city."""
-    await tx.flush()
-    tx.project(CALLS, event.call_id, Call.fields(event))
     facts = {
         "call": {"title": localised(event.title), "closes": event.rules.window.closes.model_dump(mode="json")},
         "reason": localised(event.reason),
@@ -79,8 +84,13 @@ async def change_phase(tx: Transaction, event: CallPhaseChanged, envelope: Envel
     else:
         told = Told(_cancellation(event.call_id, call), await _applicants(tx, event.call_id))
         await tell(tx, envelope.attributes.id, told)
-        touch = {"$set": {"cancelled": True}, "$inc": {"touched": 1}}
-        tx.defer(CALLS, UpdateOne({"_id": event.call_id}, touch))
+        touch(tx, event.call_id)
+
+
+def keep_phase(tx: Transaction, event: CallPhaseChanged) -> None:
+    """Keeps that a call will not be decided."""
+    if event.current == CallPhase.CANCELLED:
+        tx.project(CALLS, event.call_id, {"cancelled": True})
 
 
 def _cancellation(call_id: str, call: Call) -> Notice:
@@ -143,16 +153,25 @@ async def receive(tx: Transaction, event: ApplicationSubmitted, envelope: Envelo
         "arrived_at": event.arrived_at.isoformat(),
         "digest": event.digest,
     }
-    people = list(dict.fromkeys((event.submitted_by, *event.representatives)))
+    people = _submitters(event)
     call = await known_call(tx, event.call_id)
     await _tell_of_application(tx, envelope, "application-received", event, facts, people)
     if call.cancelled:
         people_told = [*people, *await members(tx, event.city_id)]
         await tell(tx, envelope.attributes.id, Told(_cancellation(event.call_id, call), people_told))
     # Collides with the cancellation that is telling everybody who applied at this moment.
-    tx.defer(CALLS, UpdateOne({"_id": event.call_id}, {"$inc": {"touched": 1}}))
+    touch(tx, event.call_id)
+
+
+def keep_application(tx: Transaction, event: ApplicationSubmitted) -> None:
+    """Keeps whose application it is."""
+    people = _submitters(event)
     fields = {"call_id": event.call_id, "city_id": event.city_id, "people": people, "live": True}
     tx.project(APPLICATIONS, event.application_id, fields)
+
+
+def _submitters(event: ApplicationSubmitted) -> list[str]:
+    return list(dict.fromkeys((event.submitted_by, *event.representatives)))
 
 
 async def refuse(tx: Transaction, event: ApplicationRefused, envelope: Envelope) -> None:
@@ -166,6 +185,10 @@ async def withdraw(tx: Transaction, event: ApplicationWithdrawn, envelope: Envel
     """Confirms that an application was taken back."""
     people = await _people(tx, event.application_id)
     await _tell_of_application(tx, envelope, "application-withdrawn", event, {}, [event.withdrawn_by, *people])
+
+
+def end_application(tx: Transaction, event: ApplicationWithdrawn) -> None:
+    """Keeps that an application was taken back."""
     tx.project(APPLICATIONS, event.application_id, {"live": False})
 
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pymongo import UpdateOne
-
 from contracts.envelope import Envelope
 from contracts.events_calendar import (
     BookingCancelled,
@@ -20,7 +18,7 @@ from contracts.events_calendar import (
 )
 from services.notification import domain
 from services.notification.store import BOOKINGS, SESSIONS, SessionCopy
-from services.notification.usecases.telling import Notice, Told, localised, tell
+from services.notification.usecases.telling import Notice, Told, localised, tell, touch
 from shared.problems import NotYetKnown
 from shared.store import Transaction
 
@@ -34,7 +32,7 @@ def session_facts(session: Session) -> dict[str, Any]:
     return session.model_dump(mode="json", include=SHOWN)
 
 
-async def schedule_session(tx: Transaction, event: SessionScheduled) -> None:
+def schedule_session(tx: Transaction, event: SessionScheduled) -> None:
     """Keeps the session."""
     tx.project(SESSIONS, event.session_id, {"session": event.session.model_dump(mode="json")})
 
@@ -51,7 +49,12 @@ async def change_session(tx: Transaction, event: SessionChanged, envelope: Envel
             expires_at=event.session.span.ends.utc,
         )
         await tell(tx, envelope.attributes.id, Told(notice, await _who_booked(tx, event.session_id)))
-    _keep(tx, event.session_id, event.session)
+    touch(tx, event.session_id)
+
+
+def keep_session(tx: Transaction, event: SessionChanged) -> None:
+    """Keeps the session as it is now."""
+    tx.project(SESSIONS, event.session_id, {"session": event.session.model_dump(mode="json")})
 
 
 async def cancel_session(tx: Transaction, event: SessionCancelled, envelope: Envelope) -> None:
@@ -59,7 +62,13 @@ async def cancel_session(tx: Transaction, event: SessionCancelled, envelope: Env
     copy = SessionCopy(id=event.session_id, session=event.session, cancelled=True, reason=event.reason)
     notice = _cancellation(event.session_id, copy)
     await tell(tx, envelope.attributes.id, Told(notice, await _who_booked(tx, event.session_id)))
-    _keep(tx, event.session_id, event.session, cancelled=True, reason=notice.facts["reason"])
+    touch(tx, event.session_id)
+
+
+def end_session(tx: Transaction, event: SessionCancelled) -> None:
+    """Keeps that the session will not take place."""
+    session, reason = event.session.model_dump(mode="json"), localised(event.reason) if event.reason else None
+    tx.project(SESSIONS, event.session_id, {"session": session, "cancelled": True, "reason": reason})
 
 
 def _cancellation(session_id: str, copy: SessionCopy) -> Notice:
@@ -73,11 +82,6 @@ def _cancellation(session_id: str, copy: SessionCopy) -> Notice:
     )
 
 
-def _keep(tx: Transaction, session_id: str, session: Session, **more: Any) -> None:
-    fields = {"session": session.model_dump(mode="json"), **more}
-    tx.defer(SESSIONS, UpdateOne({"_id": session_id}, {"$set": fields, "$inc": {"touched": 1}}, upsert=True))
-
-
 async def _who_booked(tx: Transaction, session_id: str) -> list[str]:
     await tx.flush()
     bookings = await tx.find(BOOKINGS, {"session_id": session_id, "state": {"$in": LIVE}}, sort=[("_id", 1)])
@@ -88,7 +92,13 @@ async def book(tx: Transaction, event: BookingFact, envelope: Envelope) -> None:
     """Tells the holder what became of the booking, with the session as it stands now."""
     if not _untold(event) and (notice := await _notice(tx, event)) is not None:
         await tell(tx, envelope.attributes.id, Told(notice, [_holder(event)]))
-    _keep_booking(tx, event.booking_id, event.session_id, _holder(event), event.state.value)
+    # Collides with a change of the session that is telling everybody who booked at this moment.
+    touch(tx, event.session_id)
+
+
+def keep_booking(tx: Transaction, event: BookingFact) -> None:
+    """Keeps who booked what."""
+    _keep_booking(tx, event, _holder(event))
 
 
 def _untold(event: BookingFact) -> bool:
@@ -150,7 +160,12 @@ async def reassign_booking(tx: Transaction, event: BookingReassigned, envelope: 
             action_path=f"/bookings/{event.booking_id}",
         )
         await tell(tx, envelope.attributes.id, Told(notice, [event.person_id]))
-    _keep_booking(tx, event.booking_id, event.session_id, event.person_id, event.state.value)
+    touch(tx, event.session_id)
+
+
+def keep_holder(tx: Transaction, event: BookingReassigned) -> None:
+    """Keeps whose the booking is."""
+    _keep_booking(tx, event, event.person_id)
 
 
 def _holder(event: BookingFact) -> str:
@@ -159,7 +174,6 @@ def _holder(event: BookingFact) -> str:
     return holder
 
 
-def _keep_booking(tx: Transaction, booking_id: str, session_id: str, holder: str, state: str) -> None:
-    tx.project(BOOKINGS, booking_id, {"session_id": session_id, "holder": holder, "state": state})
-    # Collides with a change of the session that is telling everybody who booked at this moment.
-    tx.defer(SESSIONS, UpdateOne({"_id": session_id}, {"$inc": {"touched": 1}}))
+def _keep_booking(tx: Transaction, event: BookingFact | BookingReassigned, holder: str) -> None:
+    fields = {"session_id": event.session_id, "holder": holder, "state": event.state.value}
+    tx.project(BOOKINGS, event.booking_id, fields)

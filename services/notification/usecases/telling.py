@@ -21,6 +21,7 @@ from services.notification.store import (
     MAILS,
     MEMBERSHIPS,
     MESSAGES,
+    TOUCHED,
     City,
     CityNotice,
     Contact,
@@ -198,9 +199,9 @@ async def city(tx: Transaction, id: str) -> City:
     return found
 
 
-def touch_city(tx: Transaction, id: str) -> None:
-    """Makes this transaction collide with others that change or read for sure the people of this city."""
-    tx.defer(CITIES, UpdateOne({"_id": id}, {"$inc": {"touched": 1}}, upsert=True))
+def touch(tx: Transaction, id: str) -> None:
+    """Makes this transaction collide with others about this city, session or call that it, or they, must not miss."""
+    tx.defer(TOUCHED, UpdateOne({"_id": id}, {"$inc": {"touched": 1}}, upsert=True))
 
 
 async def same_city(tx: Transaction, id: str) -> list[str]:
@@ -240,7 +241,7 @@ async def tell_city(
         people.append((await same_city(tx, city_id))[0])
     cause = envelope.attributes.id
     await tell(tx, cause, *others, Told(notice, people))
-    touch_city(tx, city_id)
+    touch(tx, city_id)
     late = CityNotice(
         id=f"{cause}/{city_id}",
         cause=cause,

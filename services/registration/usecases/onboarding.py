@@ -10,7 +10,7 @@ from contracts.registration import OnboardingStep, OnboardingStepCompleted, Task
 from services.registration.domain import onboarding
 from services.registration.domain.memberships import OPEN
 from services.registration.domain.onboarding import Next
-from services.registration.store import BOOKINGS, CITIES, GUESTS, MEMBERSHIPS, PEOPLE, TASKS, City, Person, StepDone
+from services.registration.store import BOOKINGS, CITIES, MEMBERSHIPS, PEOPLE, TASKS, City, Person, StepDone
 from services.registration.usecases import people
 from shared.store import Reader, Store, Transaction
 
@@ -90,44 +90,56 @@ async def mark_explored(tx: Transaction, city: City) -> City:
     return await complete(tx, city, {OnboardingStep.EXPLORATION: "offer-explored"})
 
 
-async def on_booking(tx: Transaction, booking: BookingFact | BookingReassigned) -> None:
-    """The calendar told of a booking."""
-    fields: dict[str, str | None] = {
+def keep_booking(tx: Transaction, booking: BookingFact | BookingReassigned) -> None:
+    """Keeps what the calendar told of a booking."""
+    fields = {
         "session_kind": booking.session_kind,
         "state": str(booking.state),
         "person_id": booking.person_id,
-        "guest_id": None if isinstance(booking, BookingReassigned) else booking.guest_id,
+        "guest_id": _guest(booking),
         "city_id": booking.city_id,
     }
     tx.project(BOOKINGS, booking.booking_id, fields)
+
+
+def _guest(booking: BookingFact | BookingReassigned) -> str | None:
+    return None if isinstance(booking, BookingReassigned) else booking.guest_id
+
+
+async def on_booking(tx: Transaction, booking: BookingFact | BookingReassigned) -> None:
+    """Completes the steps that bookings have done, with one more that the calendar told of."""
     if booking.city_id is not None:
         await advance(tx, booking.city_id)
         return
     # A membership or a link with a person that is made at this moment must not miss this booking, nor it them.
-    await people.take_turns(tx, *filter(None, (booking.person_id, fields["guest_id"])))
+    guest = _guest(booking)
+    await people.take_turns(tx, *filter(None, (booking.person_id, guest)))
     if booking.person_id is not None:
         await advance_cities_of(tx, booking.person_id)
-    elif (guest := fields["guest_id"]) is not None:
+    elif guest is not None:
         for person in await tx.find(PEOPLE, {"guests": guest}):
             await advance_cities_of(tx, person.id)
 
 
 async def on_guest(tx: Transaction, guest_id: str, hash: str) -> None:
     """Somebody booked without an account, or changed the address."""
-    tx.project(GUESTS, guest_id, {"mail_hash": hash})
     person = await people.link_guest(tx, guest_id, hash)
     if person is not None:
         await advance_cities_of(tx, person.id)
 
 
-async def on_task(tx: Transaction, task: TaskOpened | TaskClosed) -> None:
-    """Another service told that a city has something to do, or no longer."""
+def keep_task(tx: Transaction, task: TaskOpened | TaskClosed) -> None:
+    """Keeps what a city has to do, or no longer, as another service told."""
     fields: dict[str, Any] = {"city_id": task.city_id, "action": task.action, "open": isinstance(task, TaskOpened)}
     if isinstance(task, TaskOpened):
         due = task.due.model_dump(mode="json") if task.due else None
         fields |= {"params": task.params, "path": task.path, "due": due, "due_at": task.due.utc if task.due else None}
     tx.project(TASKS, task.task_id, fields)
-    if isinstance(task, TaskClosed) and task.outcome is TaskOutcome.DONE:
+
+
+async def on_task_closed(tx: Transaction, task: TaskClosed) -> None:
+    """A city has done something, or need not do it any more."""
+    if task.outcome is TaskOutcome.DONE:
         city = await present_city(tx, task.city_id)
         if city is not None:
             # What a task asks for is done with the platform's offer: an application, a booking.
