@@ -339,6 +339,8 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
         },
         partitions=1,
         cleanup=Cleanup.COMPACT,
+        # Who was taken out of the directory must be known to whoever reads it from the beginning.
+        extra_config={"delete.retention.ms": str(100 * 365 * 24 * 3600 * 1000)},
     ),
     Topic(
         name="national-platforms.{platform}.events",
