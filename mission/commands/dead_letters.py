@@ -52,38 +52,29 @@ def show_letter(letter: Letter, service: Service = None) -> None:
         console.print(letters.described(kept), markup=False, soft_wrap=True)
 
 
-@app.command("replay")
-def replay_letters(
-    why: Why,
-    named: Letters = None,
-    service: Service = None,
-    topic: Topic = None,
-    reason: Reason = None,
-    since: Since = None,
-    until: Until = None,
-    all: All = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Try dead letters again, with the later events of the same aggregate that wait behind them."""
-    chosen = chosen_letters(named or [], service, which(topic, reason, since, until), all=all)
-    decide(chosen, Action.REPLAY, why, dry_run=dry_run)
+def deciding(action: Action, help: str) -> None:
+    """Adds the command that does this to letters, whose options say to which."""
+
+    @app.command(str(action), help=help)
+    def decide_letters(
+        why: Why,
+        named: Letters = None,
+        service: Service = None,
+        topic: Topic = None,
+        reason: Reason = None,
+        since: Since = None,
+        until: Until = None,
+        all: All = False,
+        dry_run: DryRun = False,
+    ) -> None:
+        chosen = chosen_letters(named or [], service, which(topic, reason, since, until), all=all)
+        decide(chosen, action, why, dry_run=dry_run)
 
 
-@app.command("drop")
-def drop_letters(
-    why: Why,
-    named: Letters = None,
-    service: Service = None,
-    topic: Topic = None,
-    reason: Reason = None,
-    since: Since = None,
-    until: Until = None,
-    all: All = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Give dead letters up for good: they never have an effect, and the events that wait behind them go on."""
-    chosen = chosen_letters(named or [], service, which(topic, reason, since, until), all=all)
-    decide(chosen, Action.DROP, why, dry_run=dry_run)
+deciding(Action.REPLAY, "Try dead letters again, with the later events of the same aggregate that wait behind them.")
+deciding(
+    Action.DROP, "Give dead letters up for good: they never have an effect, and the events that wait behind them go on."
+)
 
 
 @app.command("history")
