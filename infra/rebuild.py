@@ -59,7 +59,10 @@ def main() -> None:
     # Standard output is for what is told.
     with redirect_stdout(sys.stderr):
         telemetry.configure_logs(settings)
-    tell(asyncio.run(rebuild(settings, anew=options.anew, switch=not options.dry_run, accept=options.accept)))
+    try:
+        tell(asyncio.run(rebuild(settings, anew=options.anew, switch=not options.dry_run, accept=options.accept)))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

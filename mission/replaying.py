@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from infra.compose.stack import ComposeStack
 from infra.local.errors import LocalError
@@ -69,7 +69,7 @@ def _lines(stack: Stack, service: str, options: list[str]) -> Iterator[dict[str,
 
 def table(report: Report) -> Table:
     """The projections with their rows."""
-    found = Table("projection", "rows", "different")
+    found = Table("projection", Column("rows", justify="right"), Column("different", justify="right"))
     for name, rows in report.rows.items():
         found.add_row(name, str(rows), str(report.differing[name] or ""))
     return found
@@ -80,9 +80,9 @@ def outcome(report: Report) -> Iterator[str]:
     if report.equal:
         yield "The new generation says the same as the present one."
     else:
-        yield f"{sum(report.differing.values())} rows differ. The first (present -> new): {report.first}"
+        yield f"Rows that differ: {sum(report.differing.values())}. The first (present -> new): {report.first}"
     if report.aside:
-        yield f"{report.aside} rows of erased persons were left aside."
+        yield f"Rows of erased persons, left aside: {report.aside}."
     if report.switched:
         yield f"Generation {report.generation} is the present one now."
     else:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from pymongo import ASCENDING, DeleteOne, ReplaceOne, UpdateOne
 
@@ -118,10 +119,18 @@ class Rebuilding:
                 # By another release or with other data it is built from the beginning.
                 await self._end(build.generation)
                 raise
+            except (asyncio.CancelledError, KafkaError):
+                await self._leave()
+                raise
         if switched:
             await asyncio.sleep(READERS_SECONDS)
         await self._end(None if switched else build.generation)
         return Report(build.generation, comparison, switched)
+
+    async def _leave(self) -> None:
+        """Lets another one go on with this build at once."""
+        change = {"$unset": {"at": ""}}
+        await self._store.transaction(lambda tx: tx.update(BUILDS, {"_id": BUILD, "owner": self._by}, change))
 
     async def _end(self, generation: int | None) -> None:
         await self._store.transaction(lambda tx: tx.delete(BUILDS, {"_id": BUILD, "owner": self._by}))

@@ -64,7 +64,7 @@ class Reader:
         self._store = store
         self._session = session
 
-    def raw(self, collection: "Collection[Any] | str") -> "AsyncIOMotorCollection[Row]":
+    def raw(self, collection: Collection[Any] | str) -> "AsyncIOMotorCollection[Row]":
         """The driver's collection, for queries that the typed calls do not cover; pass ``session=self.session``."""
         name = collection if isinstance(collection, str) else collection.stored_as(self.generation)
         return self._store.db[name]
@@ -138,7 +138,7 @@ class Transaction(Reader):
         """Chooses the generation, before anything is read; otherwise it is looked up before the commit."""
         self._generation, self._settled = generation, True
 
-    def raw(self, collection: "Collection[Any] | str") -> "AsyncIOMotorCollection[Row]":
+    def raw(self, collection: Collection[Any] | str) -> "AsyncIOMotorCollection[Row]":
         """As :meth:`Reader.raw`."""
         self._projections |= isinstance(collection, Collection) and collection.projected
         return super().raw(collection)

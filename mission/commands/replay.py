@@ -32,11 +32,16 @@ def replay(
         raise LocalError(f"There is no service {service!r} with projections; those are {', '.join(STORING)}.")
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"{service}: reading the log", total=None)
+        task = bar.add_task(service, total=None)
+
+        def show(read: int, all: int) -> None:
+            doing = "reading the log" if read < all else "comparing and switching"
+            bar.update(task, completed=read, total=all, description=f"{service}: {doing}")
+
         report = replaying.replay(
             place.operated(),
             service,
-            lambda read, all: bar.update(task, completed=read, total=all),
+            show,
             dry_run=dry_run,
             accept=switch_anyway,
             anew=anew,
