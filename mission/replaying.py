@@ -41,7 +41,7 @@ def replay(
     Raises :class:`LocalError` when it cannot be done; the present generation is then untouched.
     """
     options = [name for name, on in (("--dry-run", dry_run), ("--accept", accept), ("--anew", anew)) if on]
-    problem = "it ended without a word"
+    problem = "the building was ended from outside; the same command goes on where it was"
     for told in _lines(stack, service, options):
         if "read" in told:
             progress(told["read"], told["all"])

@@ -1,6 +1,6 @@
 """Compares two generations of a service's projections, row by row, both as they are at one moment."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,10 @@ SHOWN: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row that the generations have differently: what the present and the new one have, field by field."""
+    """A row that the generations have differently: what the present and the new one have, field by field.
+
+    Of a row that only one of them has ``row`` stands for its fields.
+    """
 
     collection: str
     id: str
@@ -95,14 +98,25 @@ def _canonical(collection: Collection[Any], row: Row | None) -> Row | None:
 
 
 def _difference(collection: Collection[Any], old: Row | None, new: Row | None) -> Difference:
-    one, other = old or {}, new or {}
-    names = [name for name in (one | other) if one.get(name, ...) != other.get(name, ...)]
-    fields = {name: (_shown(collection, one, name), _shown(collection, other, name)) for name in names}
-    return Difference(collection.name, str((one or other)["_id"]), fields)
+    if old is not None and new is not None:
+        fields = {path: (_shown(collection, one), _shown(collection, other)) for path, one, other in _fields(old, new)}
+    else:
+        fields = {"row": ("there", "nothing") if new is None else ("nothing", "there")}
+    return Difference(collection.name, str((old or new or {})["_id"]), fields)
 
 
-def _shown(collection: Collection[Any], row: Row, name: str) -> str:
-    if name not in row:
+def _fields(old: Row, new: Row, within: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The fields that differ, each with dots leading into it and both values, ``...`` for none."""
+    for name in old | new:
+        one, other = old.get(name, ...), new.get(name, ...)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from _fields(one, other, f"{within}{name}.")
+        elif one != other:
+            yield f"{within}{name}", one, other
+
+
+def _shown(collection: Collection[Any], value: Any) -> str:
+    if value is ...:
         return "nothing"
     # What is personal is told to nobody, operators included.
-    return "(personal)" if collection.erased and name != "_id" else repr(row[name])[:SHOWN]
+    return "(personal)" if collection.erased else repr(value)[:SHOWN]

@@ -117,14 +117,14 @@ class Rebuilding:
                     await self._last_metres(consumer, self._switch)
             except CannotBuild:
                 # By another release or with other data it is built from the beginning.
-                await self._end(build.generation)
+                await self._end()
                 raise
             except (asyncio.CancelledError, KafkaError):
                 await self._leave()
                 raise
         if switched:
             await asyncio.sleep(READERS_SECONDS)
-        await self._end(None if switched else build.generation)
+        await self._end()
         return Report(build.generation, comparison, switched)
 
     async def _leave(self) -> None:
@@ -132,11 +132,10 @@ class Rebuilding:
         change = {"$unset": {"at": ""}}
         await self._store.transaction(lambda tx: tx.update(BUILDS, {"_id": BUILD, "owner": self._by}, change))
 
-    async def _end(self, generation: int | None) -> None:
+    async def _end(self) -> None:
+        """Leaves nothing behind but the present generation."""
         await self._store.transaction(lambda tx: tx.delete(BUILDS, {"_id": BUILD, "owner": self._by}))
         await drop_others(self._store, self._collections)
-        if generation is not None:
-            log.info("generation-thrown-away", generation=generation)
 
     @asynccontextmanager
     async def _records(self, build: Build) -> AsyncIterator[AIOKafkaConsumer]:

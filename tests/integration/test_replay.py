@@ -187,6 +187,10 @@ async def test_a_difference_is_shown_and_the_present_generation_stays_until_some
     assert not wanted.comparison.equal
     row = await eventually(lambda: _present(reader, city), "readers are on the new generation")
     assert row.effects == 3
+    await reader.store.raw(SEEN).delete_one({"_id": other.id})
+    missing = (await rebuild(stack, switch=False)).comparison.first
+    assert missing is not None
+    assert (missing.id, missing.fields) == (other.id, {"row": ("nothing", "there")})
 
 
 async def _present(reader: Service, city: City) -> Any:
