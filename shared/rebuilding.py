@@ -107,21 +107,21 @@ class Rebuilding:
         self._generation = build.generation
         self._states = Collection(f"{STATES.name}~{build.generation}", State)
         self._waiting = Collection(f"{WAITING.name}~{build.generation}", Parked)
-        async with self._records(build) as consumer:
-            try:
+        try:
+            async with self._records(build) as consumer:
                 await self._catch_up(consumer)
                 comparison = await self._last_metres(consumer, self._compare)
                 switched = switch and (comparison.equal or accept)
                 if switched:
                     await self._catch_up(consumer)
                     await self._last_metres(consumer, self._switch)
-            except CannotBuild:
-                # By another release or with other data it is built from the beginning.
-                await self._end()
-                raise
-            except (asyncio.CancelledError, KafkaError):
-                await self._leave()
-                raise
+        except CannotBuild:
+            # By another release or with other data it is built from the beginning.
+            await self._end()
+            raise
+        except (asyncio.CancelledError, KafkaError):
+            await self._leave()
+            raise
         if switched:
             await asyncio.sleep(READERS_SECONDS)
         await self._end()
