@@ -1,12 +1,13 @@
 """``python -m bench``: measures, prints the table and writes ``.local/bench/report.json``."""
 
 import argparse
-import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+import uvloop
 from rich.console import Console
 
 from bench.figures import Figure, show, write
@@ -26,7 +27,7 @@ def main() -> int:
     parser.add_argument("--only", choices=ROWS, action="append", help="measure this alone; may be given several times")
     parser.add_argument("--quick", action="store_true", help="half of the work, to see that all of it runs")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=max(Console().width, 120))
     figures: list[Figure] = []
     try:
         for name in options.only or ROWS:
@@ -34,8 +35,9 @@ def main() -> int:
             console.print(f"{name} ...", highlight=False)
             ground = Ground()
             with ground.running():
-                figures += asyncio.run(ROWS[name](ground, QUICK if options.quick else 1.0))
-            console.print(f"  took {time.monotonic() - began:.0f} s", highlight=False)
+                figures += uvloop.run(ROWS[name](ground, QUICK if options.quick else 1.0))
+            load = os.getloadavg()[0]
+            console.print(f"  took {time.monotonic() - began:.0f} s; load average {load:.1f}", highlight=False)
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,16 +1,19 @@
 """What a benchmark found: rounds of ours beside rounds of the baseline, and how they compare."""
 
 import json
+import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from rich.console import Console
 from rich.table import Table
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,18 @@ class Figure:
         return self.ratio <= self.reach if self.kind == "at most" else self.ratio >= self.reach
 
 
+async def interleaved(rounds: int, one: Callable[[str, int], Awaitable[T]]) -> tuple[list[T], list[T]]:
+    """Measures ``one("ours", n)`` and ``one("bare", n)`` of round n in turn; returns what each round gave.
+
+    Who goes first changes, so that neither always has the warmer machine.
+    """
+    found: dict[str, list[T]] = {"ours": [], "bare": []}
+    for number in range(rounds):
+        for side in ("ours", "bare") if number % 2 else ("bare", "ours"):
+            found[side].append(await one(side, number))
+    return found["ours"], found["bare"]
+
+
 def show(figures: Sequence[Figure], console: Console) -> None:
     """Prints the table: the middle round of each side, their ratio with its spread, and what was to be reached."""
     table = Table(title="Ours beside a bare baseline, interleaved in one run", title_justify="left")
@@ -78,7 +93,12 @@ def write(figures: Sequence[Figure], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     report = {
         "made": datetime.now(UTC).isoformat(),
-        "machine": {"processor": platform.machine(), "python": platform.python_version()},
+        "machine": {
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "load_average": os.getloadavg(),
+        },
         "figures": [asdict(one) | {"ratio": one.ratio, "reached": one.reached} for one in figures],
     }
     path.write_text(json.dumps(report, indent=2, default=list))

@@ -1,11 +1,12 @@
 """The stack that the benchmarks run on: a broker and a database of their own, and processes that serve HTTP."""
 
 import asyncio
+import json
 import os
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from infra.local.stack import ROOT, LocalStack
 HOME: Final = ROOT / ".local" / "bench"
 PARTITIONS: Final = 6
 PATIENCE_SECONDS: Final = 90.0
+AS_DEPLOYED: Final = ("--http", "shared.connections:Connection", "--no-proxy-headers")
+"""How uvicorn is told to serve the platform's processes."""
+
 CONCERNS: Final[dict[str, Any]] = {
     "read_concern": ReadConcern("majority"),
     "write_concern": WriteConcern(w="majority", j=True),
@@ -34,9 +38,11 @@ TRANSACTION: Final = (ReadConcern("snapshot"), CONCERNS["write_concern"], ReadPr
 class Ground:
     """A running stack, the administrator's connections for the baselines, and a place for processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "stack") -> None:
         self.ports = Ports.free()
-        self.stack = LocalStack(HOME / "stack", self.ports)
+        self.stack = LocalStack(HOME / name, self.ports)
+        self.pids: dict[str, int] = {}
+        """The process behind each address."""
         self._next_port = self.ports.service("catalogue", 0)
 
     @contextmanager
@@ -74,13 +80,30 @@ class Ground:
         del settings["MISSION_TRACES_FILE"]
         return settings | {"MISSION_LOG_LEVEL": "WARNING"}
 
+    def ours(
+        self, app: str, service: str, probe: str, instance: int = 0, **settings: str
+    ) -> AbstractAsyncContextManager[str]:
+        """Serves an app of the platform's as its processes are run; gives its address.
+
+        ``settings`` are variables of its environment without their prefix, in lower case.
+        """
+        environment = self.service_environment(service, instance)
+        environment |= {f"MISSION_{name.upper()}": value for name, value in settings.items()}
+        return self._serving(app, environment, probe, *AS_DEPLOYED)
+
+    def bare(self, app: str, **settings: str) -> AbstractAsyncContextManager[str]:
+        """Serves a baseline's app; gives its address. ``settings`` as for :meth:`ours`, with the prefix ``BENCH_``."""
+        environment = self.bare_environment()
+        environment |= {f"BENCH_{name.upper()}": value for name, value in settings.items()}
+        return self._serving(f"bench.bare.{app}", environment, "/ready")
+
     @asynccontextmanager
-    async def serving(self, app: str, environment: Mapping[str, str], probe: str) -> AsyncIterator[str]:
-        """Serves an app factory in a process of its own; gives its address once ``probe`` answers below 400."""
+    async def _serving(self, app: str, environment: Mapping[str, str], probe: str, *options: str) -> AsyncIterator[str]:
         port, self._next_port = self._next_port, self._next_port + 1
         command = [
             *(sys.executable, "-m", "uvicorn", app, "--factory", "--host", HOST, "--port", str(port)),
             *("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"),
+            *options,
         ]
         log = HOME / "logs" / f"{port}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -89,12 +112,26 @@ class Ground:
                 *command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output
             )
         url = f"http://{HOST}:{port}"
+        self.pids[url] = process.pid
         try:
             await _answering(f"{url}{probe}", process, log)
             yield url
         finally:
             process.terminate()
             await process.wait()
+
+    async def script(self, module: str, *arguments: str) -> Any:
+        """Runs a baseline's module to its end; gives what it printed, read as JSON."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, *arguments),
+            cwd=ROOT,
+            env={**os.environ, **self.bare_environment()},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{module} failed")
+        return json.loads(output)
 
 
 async def _answering(url: str, process: asyncio.subprocess.Process, log: Path) -> None:

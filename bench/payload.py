@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Final
 
-from contracts.envelope import Attributes, event_id
+from contracts.envelope import Attributes, Event, event_id
 from contracts.registration import CityCommitmentChanged, Commitment
 from shared.ids import new_id
 
@@ -19,8 +19,9 @@ def event(city: str, number: int) -> CityCommitmentChanged:
     )
 
 
-def number_of(event: CityCommitmentChanged) -> int:
+def number_of(event: Event | None) -> int:
     """The number that :func:`event` was given."""
+    assert isinstance(event, CityCommitmentChanged)
     assert event.commitment is not None
     return int(event.commitment.evidence.split()[2])
 

@@ -19,6 +19,8 @@ from shared.store import Collection, Document, Transaction
 
 WRITER: Final = "registration"
 READER: Final = "cohort-selection"
+GROUP: Final = f"{READER}.events"
+"""The reader's group."""
 
 
 class City(Document):
@@ -85,6 +87,15 @@ def writer() -> FastAPI:
 
 def reader() -> FastAPI:
     """Shows what has come to it."""
+    return _reader(effect=True)
+
+
+def idle_reader() -> FastAPI:
+    """Takes note of what has come to it, and does nothing more."""
+    return _reader(effect=False)
+
+
+def _reader(*, effect: bool) -> FastAPI:
     router = APIRouter()
 
     @router.get("/cities/{city}")
@@ -92,4 +103,6 @@ def reader() -> FastAPI:
         seen = await store.get(SEEN, city)
         return Body(number=seen.number if seen else -1)
 
-    return create_service(READER, title="Reader", routers=[router], inbox=inbox(READER), collections=[SEEN])
+    return create_service(
+        READER, title="Reader", routers=[router], inbox=inbox(READER, effect=effect), collections=[SEEN]
+    )

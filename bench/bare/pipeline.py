@@ -6,22 +6,19 @@ which versions it knows, writes the others guarded by their version, and then co
 """
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI
-from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import BaseModel
 from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
 
 from bench import payload
-from bench.ground import CONCERNS, TRANSACTION
-from contracts.envelope import Attributes, decode
+from bench.bare.parts import Records, application, consume, database, decoded, kafka
+from bench.ground import TRANSACTION
 
 TOPIC = "bench.bare"
 
@@ -32,25 +29,10 @@ class Body(BaseModel):
     number: int
 
 
-def _kafka() -> dict[str, Any]:
-    return {
-        "bootstrap_servers": os.environ["BENCH_KAFKA"],
-        "security_protocol": "SASL_PLAINTEXT",
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": os.environ["BENCH_USER"],
-        "sasl_plain_password": os.environ["BENCH_PASSWORD"],
-    }
-
-
-def _database(name: str) -> Any:
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(os.environ["BENCH_MONGO"], maxPoolSize=20)
-    return client.get_database(name, **CONCERNS)
-
-
 def writer() -> FastAPI:
     """Takes writes."""
-    database = _database("bench_writer")
-    cities, outbox = database["cities"], database["outbox"]
+    store = database("bench_writer")
+    cities, outbox = store["cities"], store["outbox"]
 
     waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
@@ -60,7 +42,7 @@ def writer() -> FastAPI:
                 waiting.put_nowait(change["fullDocument"])
 
     async def relay() -> None:
-        async with AIOKafkaProducer(**_kafka(), enable_idempotence=True, acks="all") as producer:
+        async with AIOKafkaProducer(**kafka(), enable_idempotence=True, acks="all") as producer:
             while True:
                 rows = [await waiting.get()]
                 while len(rows) < 1000 and not waiting.empty():
@@ -69,18 +51,11 @@ def writer() -> FastAPI:
                 mark = {"$set": {"published": True, "published_at": datetime.now(UTC)}}
                 await outbox.update_many({"_id": {"$in": [row["_id"] for row in rows]}}, mark)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = asyncio.create_task(watch()), asyncio.create_task(relay())
-        yield
-        for task in tasks:
-            task.cancel()
-
-    app = FastAPI(lifespan=lifespan, telemetry={"tracing": False, "metrics": False, "logs": False})
+    app = application(watch, relay)
 
     @app.put("/cities/{city}")
     async def write(city: str, body: Body) -> Body:
-        async with await database.client.start_session() as session:
+        async with await store.client.start_session() as session:
             while True:
                 try:
                     async with session.start_transaction(*TRANSACTION):
@@ -96,10 +71,6 @@ def writer() -> FastAPI:
                 except PyMongoError as error:
                     if not error.has_error_label("TransientTransactionError"):
                         raise
-
-    @app.get("/ready")
-    async def ready() -> None:
-        return None
 
     return app
 
@@ -125,26 +96,16 @@ async def _publish(producer: AIOKafkaProducer, rows: Sequence[Mapping[str, Any]]
 
 def reader() -> FastAPI:
     """Shows what has come to it."""
-    database = _database("bench_reader")
-    seen = database["seen"]
+    store = database("bench_reader")
+    seen = store["seen"]
 
-    async def consume() -> None:
-        options = {"auto_offset_reset": "earliest", "enable_auto_commit": False, "group_id": "bench.bare"}
-        async with AIOKafkaConsumer(TOPIC, **_kafka(), **options) as consumer:
-            while True:
-                batches = await consumer.getmany(timeout_ms=1000, max_records=500)
-                records = [record for batch in batches.values() for record in batch]
-                if records:
-                    await apply(database, seen, records)
-                    await consumer.commit()
+    async def work() -> None:
+        async def applied(records: Records) -> None:
+            await apply(store, seen, records)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(consume())
-        yield
-        task.cancel()
+        await consume(TOPIC, "bench.bare", 500, applied)
 
-    app = FastAPI(lifespan=lifespan, telemetry={"tracing": False, "metrics": False, "logs": False})
+    app = application(work)
 
     @app.get("/cities/{city}")
     async def read(city: str) -> Body:
@@ -154,12 +115,9 @@ def reader() -> FastAPI:
     return app
 
 
-async def apply(database: Any, seen: Any, records: list[Any]) -> None:
+async def apply(database: Any, seen: Any, records: Records) -> None:
     """Writes each event once: what is known already by its version is left out."""
-    read = []
-    for record in records:
-        attributes = Attributes.from_headers(record.headers)
-        read.append((attributes, decode(attributes.type, record.value)))
+    read = decoded(records)
     async with await database.client.start_session() as session, session.start_transaction(*TRANSACTION):
         ids = list({attributes.subject for attributes, _ in read})
         known = {row["_id"]: row["version"] async for row in seen.find({"_id": {"$in": ids}}, session=session)}
@@ -168,7 +126,7 @@ async def apply(database: Any, seen: Any, records: list[Any]) -> None:
             if known.get(attributes.subject, 0) >= attributes.aggregateversion:
                 continue
             known[attributes.subject] = attributes.aggregateversion
-            change = {"version": attributes.aggregateversion, "number": payload.number_of(event)}  # type: ignore[arg-type]
+            change = {"version": attributes.aggregateversion, "number": payload.number_of(event)}
             writes.append(UpdateOne({"_id": attributes.subject}, {"$set": change}, upsert=True))
         if writes:
             await seen.bulk_write(writes, session=session)
