@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import structlog
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider, sampling
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -114,9 +114,13 @@ def _line(span: ReadableSpan) -> str:
 
 
 def configure_traces(settings: Settings) -> TracerProvider:
-    """Spans always have ids, so that one trace goes on through outbox, topic and inbox; where they go is a setting."""
+    """Spans always have ids, so that one trace goes on through outbox, topic and inbox; where they go is a setting.
+
+    Where they go nowhere nothing else of them is kept: to record one takes as long as to read and decode an event.
+    """
     resource = Resource.create({"service.name": settings.service, "service.instance.id": settings.instance})
-    provider = TracerProvider(resource=resource)
+    somewhere = settings.traces_file is not None or settings.otlp_endpoint is not None
+    provider = TracerProvider(resource=resource, sampler=sampling.DEFAULT_ON if somewhere else sampling.ALWAYS_OFF)
     if settings.traces_file is not None:
         provider.add_span_processor(
             BatchSpanProcessor(JsonLinesExporter(settings.traces_file), schedule_delay_millis=500)
