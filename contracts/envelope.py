@@ -122,15 +122,20 @@ class Attributes:
         """
         values: dict[str, Any] = {}
         for name, raw in headers:
-            if name.startswith("ce_") and name[3:] in cls.__slots__ and raw is not None:
-                values[name[3:]] = raw.decode()
-        missing = {"id", "source", "type", "subject", "time"} - values.keys()
+            attribute = _ATTRIBUTE_OF.get(name)
+            if attribute is not None and raw is not None:
+                values[attribute] = raw.decode()
+        missing = _REQUIRED - values.keys()
         if missing:
             raise ValueError(f"CloudEvents attributes are missing: {', '.join(sorted(missing))}")
         values["time"] = datetime.fromisoformat(values["time"])
         for name in ("aggregateversion", "ordinal"):
             values[name] = int(values.get(name, 0))
         return cls(**values)
+
+
+_ATTRIBUTE_OF = {f"ce_{name}": name for name in Attributes.__slots__}
+_REQUIRED = frozenset({"id", "source", "type", "subject", "time"})
 
 
 @dataclass(frozen=True, slots=True)
