@@ -117,7 +117,7 @@ class Applier:
         for item in items:
             state = states.setdefault(item.state, State(id=item.state))
             decision = item.decision
-            known = self._is_known(item, state) or item.parked_id in parked
+            known = self._is_known(item, state) or (bool(parked) and item.parked_id in parked)
             if known if decision is None else not await dead_letters.awaiting(tx, decision):
                 REPEATED.labels(item.origin.topic).inc()
                 continue
