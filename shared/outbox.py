@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from shared.store import Store
 
 COLLECTION = "outbox"
-BATCH = 1000
+BATCH = 500
+"""How many rows are published at once; while they are marked as many again may be on their way."""
+
 LEASE_SECONDS = 8
 RENEW_SECONDS = 2.5
 KEPT_SECONDS = 24 * 3600
@@ -49,6 +51,9 @@ INDEXES = (
     ),
     IndexModel([("published_at", ASCENDING)], name="expiry", expireAfterSeconds=KEPT_SECONDS),
 )
+
+INSERTED: Sequence[Row] = ({"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}})
+"""The change stream's pipeline. It only wakes the relay, so the rows themselves need not come along."""
 
 REFUSED = {"published": False, "parked": True}
 """Rows that the broker will never take as it is; the later ones of their aggregates wait behind them."""
@@ -148,6 +153,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._careful = False
         self._parked: set[str] = set()
+        self._marking: tuple[Row, asyncio.Task[None]] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.stuck_since: float | None = None
 
@@ -165,6 +171,7 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             async with asyncio.timeout(3):
+                await self._marked()
                 if await self._lease():
                     await self._drain()
                     await self._store.db["leases"].delete_one({"_id": "relay", "owner": self._owner})
@@ -179,7 +186,7 @@ class Relay:
     async def _watch(self) -> None:
         while True:
             try:
-                async with self._store.watch(COLLECTION, [{"$match": {"operationType": "insert"}}]) as changes:
+                async with self._store.watch(COLLECTION, INSERTED) as changes:
                     self._wake.set()
                     async for _ in changes:
                         self._wake.set()
@@ -206,9 +213,9 @@ class Relay:
                     await self._try_refused()
                     tried_refused = True
                 self._wake.clear()
-                full = await self._drain() == BATCH
+                more = await self._drain()
                 self.stuck_since, backoff = None, 0.1
-                if full:
+                if more:
                     continue
             except Exception as error:
                 self.stuck_since = self.stuck_since or loop.time()
@@ -246,16 +253,14 @@ class Relay:
         self._parked = {row["aggregate"] async for row in refused}
         return True
 
-    async def _drain(self) -> int:
-        """Publishes up to one batch; returns how many rows were published.
+    async def _drain(self) -> bool:
+        """Publishes up to one batch; returns whether there may be more.
 
-        Raises whatever made a row fail that may succeed later; the rows that were acknowledged are marked first.
+        A full batch is marked while the next one is read behind it and published. Raises whatever made a row fail that
+        may succeed later, or what kept rows from being marked; the rows that were acknowledged are marked first.
         """
-        waiting: dict[str, Any] = {"published": False}
-        if self._parked:
-            waiting["aggregate"] = {"$nin": sorted(self._parked)}
-        order = [("aggregate", ASCENDING), ("version", ASCENDING), ("ordinal", ASCENDING)]
-        rows = await self._store.snapshot(COLLECTION).find(waiting).sort(order).limit(BATCH).to_list(None)
+        behind = self._marking is not None
+        rows = await self._waiting()
         PARKED.set(len(self._parked))
         created = [row["created"] for row in rows if "created" in row]
         AGE.set((self._store.clock.now() - min(created)).total_seconds() if created else 0)
@@ -264,19 +269,48 @@ class Relay:
         if self._careful:
             await self._one_by_one(producer, rows)
             self._careful = False
-            return len(rows)
+            return len(rows) == BATCH
         sent = [await producer.send(**_arguments(row)) for row in rows]
         results = await asyncio.gather(*sent, return_exceptions=True)
-        await self._mark(
-            [row for row, result in zip(rows, results, strict=True) if not isinstance(result, BaseException)]
-        )
+        await self._marked()
+        done = [row for row, result in zip(rows, results, strict=True) if not isinstance(result, BaseException)]
         errors = [result for result in results if isinstance(result, BaseException)]
         if errors:
+            await self._mark(done)
             self._careful = True
             raise errors[0]
-        if len(rows) < BATCH:
-            AGE.set(0)
-        return len(rows)
+        if len(rows) == BATCH:
+            self._marking = rows[-1], asyncio.create_task(self._mark(done), name="relay-mark")
+            return True
+        await self._mark(done)
+        AGE.set(0)
+        # What came in before the place that was read from has not been seen yet.
+        return behind
+
+    async def _waiting(self) -> list[Row]:
+        """The next batch: from the beginning, or behind the rows that are being marked."""
+        waiting: dict[str, Any] = {"published": False}
+        if self._parked:
+            waiting["aggregate"] = {"$nin": sorted(self._parked)}
+        order = ("aggregate", "version", "ordinal")
+        found = self._store.snapshot(COLLECTION).find(waiting, hint=UNPUBLISHED)
+        found = found.sort([(field, ASCENDING) for field in order])
+        if self._marking is None:
+            return await found.limit(BATCH).to_list(None)
+        last, _ = self._marking
+        # The place itself comes too, unless it is marked by now.
+        rows = await found.min([(field, last[field]) for field in order]).limit(BATCH + 1).to_list(None)
+        return [row for row in rows if row["_id"] != last["_id"]][:BATCH]
+
+    async def _marked(self) -> None:
+        """Waits until the batch before is marked."""
+        if self._marking is not None:
+            _, task = self._marking
+            try:
+                await asyncio.shield(task)
+            finally:
+                if task.done():
+                    self._marking = None
 
     async def _one_by_one(self, producer: AIOKafkaProducer, rows: list[Row]) -> None:
         """After a failure: finds the record that the broker will never take and parks its aggregate alone."""
@@ -298,7 +332,7 @@ class Relay:
     async def _mark(self, rows: list[Row]) -> None:
         if rows:
             ids = [row["_id"] for row in rows]
-            mark = [{"$set": {"published": True, "published_at": "$$NOW"}}]
+            mark = {"$set": {"published": True}, "$currentDate": {"published_at": True}}
             await self._store.db[COLLECTION].update_many({"_id": {"$in": ids}}, mark)
             for row in rows:
                 PUBLISHED.labels(row["topic"]).inc()

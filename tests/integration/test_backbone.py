@@ -383,6 +383,33 @@ async def test_a_record_that_the_broker_refuses_holds_back_its_key_alone(
         await asyncio.to_thread(stack.apply_registry)
 
 
+async def test_a_backlog_of_several_batches_is_published_once_and_in_order(
+    stack: LocalStack, producer: Service, topics: Topics
+) -> None:
+    assert producer.relay is not None
+    await producer.relay.stop()
+    cities = [new_id("city") for _ in range(7)]
+    versions = range(1, 3 * outbox.BATCH // len(cities))
+
+    async def many(tx: Transaction) -> None:
+        for city in cities:
+            for version in versions:
+                tx.emit(facts.CityPublished(city_id=city, ground="official-list"), city, version)
+
+    await producer.store.transaction(many)
+    async with backbone.running(stack, backbone.PRODUCER, instance=1):
+
+        async def nothing_waits() -> bool:
+            return not await producer.store.db["outbox"].count_documents({"published": False})
+
+        await eventually(nothing_waits, "the backlog is published")
+    found: dict[str, list[int]] = {city: [] for city in cities}
+    for record in await topics.read_raw(TOPIC):
+        if record.key.decode() in found:
+            found[record.key.decode()].append(Attributes.from_headers(record.headers).aggregateversion)
+    assert found == {city: list(versions) for city in cities}
+
+
 async def test_two_instances_share_the_work_and_the_relay(stack: LocalStack) -> None:
     async with AsyncExitStack() as running:
         producers = [
