@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -12,11 +13,12 @@ from rich.console import Console
 
 from bench.figures import Figure, show, write
 from bench.ground import HOME, Ground
-from bench.rows import latency
+from bench.rows import apply, latency
 from infra.local.errors import LocalError
 
 ROWS: Final[dict[str, Callable[[Ground, float], Coroutine[Any, Any, list[Figure]]]]] = {
     "latency": latency.measure,
+    "apply": apply.measure,
 }
 QUICK: Final = 0.5
 
@@ -27,6 +29,8 @@ def main() -> int:
     parser.add_argument("--only", choices=ROWS, action="append", help="measure this alone; may be given several times")
     parser.add_argument("--quick", action="store_true", help="half of the work, to see that all of it runs")
     options = parser.parse_args()
+    # However it is ended, what it has started ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = Console(width=max(Console().width, 120))
     figures: list[Figure] = []
     try:
@@ -37,14 +41,13 @@ def main() -> int:
             with ground.running():
                 figures += uvloop.run(ROWS[name](ground, QUICK if options.quick else 1.0))
             load = os.getloadavg()[0]
+            write(figures, HOME / "report.json")
             console.print(f"  took {time.monotonic() - began:.0f} s; load average {load:.1f}", highlight=False)
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
     finally:
-        if figures:
-            write(figures, HOME / "report.json")
-            show(figures, console)
+        show(figures, console)
     console.print(f"The whole report: {HOME / 'report.json'}", highlight=False)
     return 0
 

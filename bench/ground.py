@@ -16,6 +16,7 @@ from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from contracts.registry import MAX_MESSAGE_BYTES
 from infra.broker import ADMIN
 from infra.local import HOST
 from infra.local.ports import Ports
@@ -57,7 +58,7 @@ class Ground:
 
     def topic(self, name: str, partitions: int = PARTITIONS) -> str:
         """Makes a topic for a baseline, with the same settings as the platform's domain topics."""
-        config = {"retention.ms": "-1", "max.message.bytes": str(1024 * 1024)}
+        config = {"retention.ms": "-1", "max.message.bytes": str(MAX_MESSAGE_BYTES)}
         new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
         admin = self.stack.kafka.admin()
         for future in admin.create_topics([new]).values():
