@@ -13,13 +13,14 @@ from rich.console import Console
 
 from bench.figures import Figure, show, write
 from bench.ground import HOME, Ground
-from bench.rows import apply, latency, relay
+from bench.rows import apply, consume, latency, relay
 from infra.local.errors import LocalError
 
 ROWS: Final[dict[str, Callable[[Ground, float], Coroutine[Any, Any, list[Figure]]]]] = {
     "latency": latency.measure,
     "relay": relay.measure,
     "apply": apply.measure,
+    "consume": consume.measure,
 }
 QUICK: Final = 0.5
 
