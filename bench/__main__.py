@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.figures import Figure, show, write
 from bench.ground import HOME, Ground
-from bench.rows import apply, consume, latency, relay
+from bench.rows import apply, consume, gateway, latency, relay
 from infra.local.errors import LocalError
 
 ROWS: Final[dict[str, Callable[[Ground, float], Coroutine[Any, Any, list[Figure]]]]] = {
@@ -21,6 +21,7 @@ ROWS: Final[dict[str, Callable[[Ground, float], Coroutine[Any, Any, list[Figure]
     "relay": relay.measure,
     "apply": apply.measure,
     "consume": consume.measure,
+    "gateway": gateway.measure,
 }
 QUICK: Final = 0.5
 
