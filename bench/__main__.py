@@ -11,10 +11,9 @@ from typing import Any, Final
 import uvloop
 from rich.console import Console
 
-from bench.figures import Figure, show, write
+from bench.figures import Figure, Run, show, write
 from bench.ground import HOME, Ground
 from bench.rows import apply, consume, gateway, latency, relay
-from infra.local.errors import LocalError
 
 ROWS: Final[dict[str, Callable[[Ground, float], Coroutine[Any, Any, list[Figure]]]]] = {
     "latency": latency.measure,
@@ -36,23 +35,26 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = Console(width=max(Console().width, 120))
     figures: list[Figure] = []
+    runs: dict[str, Run] = {}
     try:
         for name in options.only or ROWS:
-            began = time.monotonic()
+            began, error = time.monotonic(), None
             console.print(f"{name} ...", highlight=False)
-            ground = Ground()
-            with ground.running():
-                figures += uvloop.run(ROWS[name](ground, QUICK if options.quick else 1.0))
-            load = os.getloadavg()[0]
-            write(figures, HOME / "report.json")
-            console.print(f"  took {time.monotonic() - began:.0f} s; load average {load:.1f}", highlight=False)
-    except LocalError as error:
-        print(error, file=sys.stderr)
-        return 1
+            try:
+                ground = Ground()
+                with ground.running():
+                    figures += uvloop.run(ROWS[name](ground, QUICK if options.quick else 1.0))
+            except Exception as failure:
+                # The other rows are worth knowing all the same.
+                error = repr(failure)
+                console.print_exception()
+            runs[name] = Run(time.monotonic() - began, os.getloadavg()[0], error)
+            write(figures, runs, HOME / "report.json")
+            console.print(f"  {runs[name]}", highlight=False)
     finally:
         show(figures, console)
     console.print(f"The whole report: {HOME / 'report.json'}", highlight=False)
-    return 0
+    return int(any(run.error for run in runs.values()))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +52,21 @@ class Figure:
         return self.ratio <= self.reach if self.kind == "at most" else self.ratio >= self.reach
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a row was measured: in how many seconds, at which load average (1 minute, at its end), and what went wrong.
+
+    A machine that does other things too makes both sides slow, and not always alike.
+    """
+
+    seconds: float
+    load_average: float
+    error: str | None = None
+
+    def __str__(self) -> str:
+        return f"{'failed' if self.error else 'took'} {self.seconds:.0f} s; load average {self.load_average:.1f}"
+
+
 async def interleaved(rounds: int, one: Callable[[str, int], Awaitable[T]]) -> tuple[list[T], list[T]]:
     """Measures ``one("ours", n)`` and ``one("bare", n)`` of round n in turn; returns what each round gave.
 
@@ -88,7 +103,7 @@ def show(figures: Sequence[Figure], console: Console) -> None:
     console.print(table)
 
 
-def write(figures: Sequence[Figure], path: Path) -> None:
+def write(figures: Sequence[Figure], runs: Mapping[str, Run], path: Path) -> None:
     """Writes the report with every round's value, so that an outlier is seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
     report = {
@@ -97,8 +112,8 @@ def write(figures: Sequence[Figure], path: Path) -> None:
             "processor": platform.machine(),
             "cores": os.cpu_count(),
             "python": platform.python_version(),
-            "load_average": os.getloadavg(),
         },
+        "runs": {name: asdict(run) for name, run in runs.items()},
         "figures": [asdict(one) | {"ratio": one.ratio, "reached": one.reached} for one in figures],
     }
     path.write_text(json.dumps(report, indent=2, default=list))

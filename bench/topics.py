@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from bench import payload
@@ -35,6 +35,7 @@ def publish(ground: Ground, topic: str, what: Iterable[Record]) -> None:
         "acks": "all",
         "enable.idempotence": True,
         "linger.ms": 20,
+        "log_level": 3,  # a coordinator that still loads is no news
         "batch.size": 64 * 1024,  # the default is more than a topic takes in one piece
         "partitioner": "murmur2_random",  # aiokafka's and Java's choice; librdkafka's own is another
     }
@@ -73,9 +74,12 @@ async def end(admin: AdminClient, topic: str) -> int:
 
 
 async def committed(admin: AdminClient, group: str, topic: str) -> int:
-    """How many records of the topic the group has committed."""
+    """How many records of the topic the group has committed; 0 while the group has no coordinator."""
     futures = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, _partitions(topic))])
-    found = await asyncio.wrap_future(futures[group])
+    try:
+        found = await asyncio.wrap_future(futures[group])
+    except KafkaException:
+        return 0
     return sum(max(partition.offset, 0) for partition in found.topic_partitions or ())
 
 
