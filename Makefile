@@ -15,7 +15,7 @@ PACKAGE := $(subst -,_,$(SERVICE))
 # Each process of a test run has a broker and a database of its own; the order keeps the longest groups first.
 PARALLEL := -n logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
 
-.PHONY: help setup demo up down status logs test faults faults-prove check contracts lock format clean
+.PHONY: help setup demo up down status logs test faults faults-prove bench check contracts lock format clean
 
 demo up down status logs clean: export MISSION_STACK := $(or $(STACK),$(MISSION_STACK))
 
@@ -55,6 +55,9 @@ faults: $(READY) ## Break a platform of its own while clients write, and check e
 
 faults-prove: $(READY) ## Plant known bugs in copies of the code and see that the fault suite finds each
 	@$(PY) -m tests.faults.prove $(ARGS)
+
+bench: $(READY) ## Measure the platform beside bare libraries (ARGS="--only relay --quick")
+	@$(PY) -m bench $(ARGS)
 
 check: $(READY) ## Lint, format, types, walls, contracts, dashboard, lock, audit, alerts
 	@$(PY) -m ruff check
