@@ -22,8 +22,8 @@ from infra.local.stack import ROOT
 from services.catalogue.store import ENTRIES, EntryRecord
 from services.events_calendar.store import EVENTS, CalendarEvent
 from services.events_calendar.usecases.showing import shown_as
+from shared.collections import CODEC, Row
 from shared.ids import new_id
-from shared.store import CODEC, Row
 
 ENTRY_COUNT: Final = 500
 EVENT_COUNT: Final = 5_000
