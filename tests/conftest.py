@@ -54,12 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keeps together, where several processes share the run, the tests that share what is started for them."""
-    for item in items:
-        path = item.path.relative_to(TESTS)
-        together = path.parent if path.parts[0] in SHARING else path
-        item.add_marker(pytest.mark.xdist_group(together.as_posix()))
+    path = item.path.relative_to(TESTS)
+    together = path.parent if path.parts[0] in SHARING else path
+    item.add_marker(pytest.mark.xdist_group(together.as_posix()))
 
 
 @pytest.hookimpl(wrapper=True)
