@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 import aiohttp
-from confluent_kafka import KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -23,29 +23,30 @@ from bench.topics import PATIENCE_SECONDS, Record, pace, records
 INSTANCES: Final = (1, 2, 4)
 EVENTS: Final = 40_000
 ROUNDS: Final = 3
+REST_SECONDS: Final = 3.0
 COUNTED: Final = ("mission_events_applied_total", "mission_events_repeated_total")
 
 
 async def shares(admin: AdminClient, instances: int) -> list[int]:
-    """How many partitions of the topic each process has, once every process has its share."""
+    """How many partitions of the topic each process has, once the group has been at rest for a while."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
+    before: list[int] = []
+    while time.monotonic() < deadline:
+        found: list[int] = []
         try:
-            described = await asyncio.wrap_future(admin.describe_consumer_groups([thin.GROUP])[thin.GROUP])
-            members = described.members
+            group = await asyncio.wrap_future(admin.describe_consumer_groups([thin.GROUP])[thin.GROUP])
         except KafkaException:
-            # The group's coordinator is not there yet.
-            members = []
-        found = [
-            sum(partition.topic == payload.TOPIC for partition in member.assignment.topic_partitions)
-            for member in members
-            if member.assignment is not None
-        ]
-        if len(found) == instances and sum(found) == PARTITIONS:
+            pass  # its coordinator is not there yet
+        else:
+            if group.state is ConsumerGroupState.STABLE:
+                assigned = [member.assignment.topic_partitions for member in group.members if member.assignment]
+                found = [sum(partition.topic == payload.TOPIC for partition in each) for each in assigned]
+        if len(found) == instances and sum(found) == PARTITIONS and found == before:
             return found
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{thin.GROUP} has not come to rest: {found}")
-        await asyncio.sleep(0.2)
+        before = found
+        # Longer than a heartbeat: only then does every process know that the group is shared anew.
+        await asyncio.sleep(REST_SECONDS)
+    raise RuntimeError(f"{thin.GROUP} has not come to rest: {before}")
 
 
 async def effects(addresses: list[str]) -> Counter[str]:
@@ -89,6 +90,6 @@ async def measure(ground: Ground, share: float) -> list[Figure]:
     ]
     return [
         *more,
-        Figure("events taken twice, 1 to 4 processes", size, "", repeats, reach=0),
-        Figure("most less fewest partitions of a process", "1, 2, 4 processes", "", spread, reach=1),
+        Figure("events taken twice, 1 to 4 processes", size, "", [sum(repeats)], reach=0),
+        Figure("most less fewest partitions of a process", "1, 2, 4 processes", "", [max(spread)], reach=1),
     ]
