@@ -13,7 +13,7 @@ PY := .venv/bin/python
 READY := .venv/.installed
 PACKAGE := $(subst -,_,$(SERVICE))
 # Each process of a test run has a broker and a database of its own; the order keeps the longest groups first.
-PARALLEL := -n logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
+PARALLEL := -n logical --maxprocesses=4 --no-loadscope-reorder
 
 .PHONY: help setup demo up down status logs test faults faults-prove bench check contracts lock format clean
 

@@ -4,16 +4,17 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.local.errors import LocalError, NotOurs
 from infra.local.ports import Ports
 from infra.local.process import end, running
 from infra.local.stack import LocalStack
 
-TESTS = Path(__file__).resolve().parent
-TEST_HOMES = TESTS.parent / ".local" / "test"
+TEST_HOMES = Path(__file__).resolve().parents[1] / ".local" / "test"
 SHARING = frozenset({"e2e", "security", "service"})
 """Directories whose tests share what is slow to start; elsewhere only those of one file may."""
 
@@ -54,11 +55,17 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+class Together(LoadScopeScheduling):
     """Keeps together, where several processes share the run, the tests that share what is started for them."""
-    path = item.path.relative_to(TESTS)
-    together = path.parent if path.parts[0] in SHARING else path
-    item.add_marker(pytest.mark.xdist_group(together.as_posix()))
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(nodeid.partition("::")[0])
+        return (path.parent if SHARING & set(path.parts) else path).as_posix()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Chooses how the tests of a parallel run are shared out."""
+    return Together(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -29,6 +29,8 @@ LEAD = timedelta(minutes=10)
 """A new key is published this long before it signs, so that every process knows it by then."""
 OVERLAP = timedelta(minutes=15)
 """A key stays valid this long after it signed last: longer than any token lives."""
+CLOCKS = timedelta(seconds=5)
+"""By so much the clocks of two instances may differ; an instance that is behind waits for the key to begin."""
 RELOAD_SECONDS = 30
 NONCE_BYTES = 12
 TURN = "signing"
@@ -58,8 +60,11 @@ class SigningKeys:
         """Makes the first key when there is none; when several instances start at once, one of them does."""
 
         async def work(tx: Transaction) -> None:
-            if await self._signing(tx, _now()) is None:
-                await self._make(tx, _now())
+            now = _now()
+            # The one that another instance has just made may begin after this instance looked at its clock.
+            live = {"withdrawn": False, "signs_from": {"$lte": now + CLOCKS}, "signs_until": {"$gt": now}}
+            if not await tx.count(SIGNING_KEYS, live):
+                await self._make(tx, now)
 
         try:
             await store.transaction(work)

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,7 +12,7 @@ from contracts.registration import SigningKeyPublished
 from infra.local.stack import LocalStack
 from services.registration.main import create_app
 from services.registration.store import COLLECTIONS, SIGNING_KEYS
-from services.registration.usecases import places
+from services.registration.usecases import keys, places
 from services.registration.usecases.keys import SigningKeys
 from shared import deadlines
 from shared.clock import Clock
@@ -37,6 +38,19 @@ async def fresh_stores(stack: LocalStack, count: int) -> AsyncIterator[list[Stor
         await stores[0].db.client.drop_database(name)
         for store in stores:
             store.close()
+
+
+async def test_a_key_of_an_instance_whose_clock_is_ahead_is_waited_for(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    async with fresh_stores(stack, 1) as (store,):
+        monkeypatch.setattr(keys, "_now", lambda: now + keys.CLOCKS / 2)
+        await SigningKeys(settings(stack)).ensure(store)
+        monkeypatch.setattr(keys, "_now", lambda: now)
+        with pytest.raises(RuntimeError, match="no signing key for this moment"):
+            await SigningKeys(settings(stack)).ensure(store)
+        assert await store.count(SIGNING_KEYS, {}) == 1
 
 
 async def test_instances_that_start_together_make_one_key(stack: LocalStack) -> None:
