@@ -23,8 +23,8 @@ FILLED = {
 @pytest.fixture(scope="module", autouse=True)
 def stays(platform: Platform, organiser: Person, officer: Officer) -> Person:
     """Somebody of a city, after traffic: two cities, bookings of persons and a guest, somebody who is erased."""
-    stays, city = officer("Evora")
-    gone, _ = officer("Beja")
+    stays, city = officer("Silves")
+    gone, _ = officer("Odemira")
     held = organiser.post("/sessions", session())["id"]
     stays.post(f"/sessions/{held}/bookings", {"city_id": city})
     gone.post(f"/sessions/{held}/bookings", {})
