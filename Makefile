@@ -12,7 +12,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.installed
 PACKAGE := $(subst -,_,$(SERVICE))
-# Each process of a test run has a broker and a database of its own; the order keeps the longest groups first.
+# Each process of a test run has a broker and a database of its own.
 PARALLEL := -n logical --maxprocesses=4 --no-loadscope-reorder
 
 .PHONY: help setup demo up down status logs test faults faults-prove bench check contracts lock format clean
