@@ -15,7 +15,7 @@ from infra.local.process import end, running
 from infra.local.stack import LocalStack
 
 TEST_HOMES = Path(__file__).resolve().parents[1] / ".local" / "test"
-SHARING = frozenset({"e2e", "security", "service"})
+SHARING = frozenset({"e2e", "integration", "security", "service"})
 """Directories whose tests share what is slow to start; elsewhere only those of one file may."""
 
 

@@ -215,7 +215,8 @@ async def test_what_waits_for_an_operator_waits_in_the_new_generation_and_what_w
     waits, given_up = [await backbone.write_city(producer, city) for city in (waits, given_up)]
 
     async def letters() -> list[Any] | None:
-        found = await reader.store.find(LETTERS, {"open": True})
+        ours = {"open": True, "aggregate": {"$in": [waits.id, given_up.id]}}
+        found = await reader.store.find(LETTERS, ours)
         return found if len(found) == 2 else None
 
     found = {letter.aggregate: letter for letter in await eventually(letters, "two dead letters")}
