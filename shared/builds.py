@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from shared.generations import POINTER, Present
+from shared.generations import FIRST, POINTER, Present
 from shared.states import STATES, WAITING
 from shared.store import PRESENT, Collection, Document, Store, Transaction
 
@@ -34,7 +34,7 @@ async def begin(store: Store, by: str, collections: Sequence[Collection[Any]], *
     """
 
     async def claim(tx: Transaction) -> Build:
-        change = {"$setOnInsert": {"generation": 1, "paused_by": None}}
+        change = {"$setOnInsert": FIRST}
         await tx.update(POINTER, {"_id": PRESENT}, change, upsert=True)
         present: Present = await tx.require(POINTER, PRESENT)
         age = {"$expr": {"$gt": ["$at", {"$subtract": ["$$NOW", LEFT_SECONDS * 1000]}]}}

@@ -39,6 +39,8 @@ class Present(Document):
 
 
 POINTER = Collection(GENERATIONS, Present)
+FIRST = {"generation": 1, "paused_by": None}
+"""What the pointer says before any generation was built."""
 
 
 class Paused(Exception):
@@ -65,8 +67,7 @@ class Gate:
 
     async def _open(self, tx: Transaction) -> None:
         # Writes the pointer, so that a generation that takes over at this moment does not overlook the new row.
-        first = {"generation": 1, "paused_by": None}
-        change = {"$inc": {"opened": 1}, "$setOnInsert": first}
+        change = {"$inc": {"opened": 1}, "$setOnInsert": FIRST}
         await tx.update(POINTER, {"_id": PRESENT}, change, upsert=True)
         present = await tx.require(POINTER, PRESENT)
         row = {"version": present.generation, "blocked_by": present.paused_by}

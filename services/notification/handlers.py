@@ -65,6 +65,24 @@ from shared.store import Transaction
 
 inbox = Inbox("notification")
 
+BOOKING_FACTS = (
+    BookingHeld,
+    BookingConfirmed,
+    BookingWaitlisted,
+    BookingOffered,
+    BookingCancelled,
+    BookingAttended,
+    BookingMissed,
+)
+PARTICIPATION_FACTS = (
+    ParticipationOffered,
+    ParticipationAccepted,
+    ParticipationDeclined,
+    ParticipationWithdrawn,
+    ParticipationReplaced,
+    ParticipationCompleted,
+)
+
 
 @inbox.projects(PersonRecorded, GuestRecorded)
 async def on_contact(tx: Transaction, event: PersonRecorded | GuestRecorded, _: Envelope) -> None:
@@ -246,29 +264,13 @@ async def keep_session_cancelled(tx: Transaction, event: SessionCancelled, _: En
     sessions.end_session(tx, event)
 
 
-@inbox.on(
-    BookingHeld,
-    BookingConfirmed,
-    BookingWaitlisted,
-    BookingOffered,
-    BookingCancelled,
-    BookingAttended,
-    BookingMissed,
-)
+@inbox.on(*BOOKING_FACTS)
 async def on_booking(tx: Transaction, event: BookingFact, envelope: Envelope) -> None:
     """A booking is another than before."""
     await sessions.book(tx, event, envelope)
 
 
-@inbox.projects(
-    BookingHeld,
-    BookingConfirmed,
-    BookingWaitlisted,
-    BookingOffered,
-    BookingCancelled,
-    BookingAttended,
-    BookingMissed,
-)
+@inbox.projects(*BOOKING_FACTS)
 async def keep_booking(tx: Transaction, event: BookingFact, _: Envelope) -> None:
     """Who booked what."""
     sessions.keep_booking(tx, event)
@@ -364,27 +366,13 @@ async def on_decision(tx: Transaction, event: DecisionPublished, envelope: Envel
     await selection.publish_decision(tx, event, envelope)
 
 
-@inbox.on(
-    ParticipationOffered,
-    ParticipationAccepted,
-    ParticipationDeclined,
-    ParticipationWithdrawn,
-    ParticipationReplaced,
-    ParticipationCompleted,
-)
+@inbox.on(*PARTICIPATION_FACTS)
 async def on_participation(tx: Transaction, event: ParticipationFact, envelope: Envelope) -> None:
     """A participation is another than before."""
     await participations.change_participation(tx, event, envelope)
 
 
-@inbox.projects(
-    ParticipationOffered,
-    ParticipationAccepted,
-    ParticipationDeclined,
-    ParticipationWithdrawn,
-    ParticipationReplaced,
-    ParticipationCompleted,
-)
+@inbox.projects(*PARTICIPATION_FACTS)
 async def keep_participation(tx: Transaction, event: ParticipationFact, _: Envelope) -> None:
     """Whose a participation is."""
     participations.keep_participation(tx, event)

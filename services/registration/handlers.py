@@ -10,14 +10,16 @@ from shared.store import Transaction
 
 inbox = Inbox("registration")
 
-
-@inbox.projects(
+BOOKING_FACTS = (
     events_calendar.BookingConfirmed,
     events_calendar.BookingCancelled,
     events_calendar.BookingAttended,
     events_calendar.BookingMissed,
     events_calendar.BookingReassigned,
 )
+
+
+@inbox.projects(*BOOKING_FACTS)
 async def keep_booking(
     tx: Transaction, event: events_calendar.BookingFact | events_calendar.BookingReassigned, envelope: Envelope
 ) -> None:
@@ -25,13 +27,7 @@ async def keep_booking(
     onboarding.keep_booking(tx, event)
 
 
-@inbox.on(
-    events_calendar.BookingConfirmed,
-    events_calendar.BookingCancelled,
-    events_calendar.BookingAttended,
-    events_calendar.BookingMissed,
-    events_calendar.BookingReassigned,
-)
+@inbox.on(*BOOKING_FACTS)
 async def on_booking(
     tx: Transaction, event: events_calendar.BookingFact | events_calendar.BookingReassigned, envelope: Envelope
 ) -> None:

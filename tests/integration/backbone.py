@@ -49,6 +49,17 @@ CITIES = Collection("test_cities", City)
 SEEN = Collection("test_seen", Seen, kind="projection")
 
 
+class Trap:
+    """Makes the reader fail at some cities, for a reason that can be mended."""
+
+    def __init__(self) -> None:
+        self.cities: set[str] = set()
+
+    async def __call__(self, tx: Transaction, envelope: Envelope) -> None:
+        if envelope.attributes.subject in self.cities:
+            raise ArithmeticError("this handler has a bug")
+
+
 def settings(stack: LocalStack, service: str, instance: int = 0, **changes: Any) -> Settings:
     """The settings that a process of this service gets from the stack."""
     environment = {

@@ -8,35 +8,18 @@ import pytest
 from fastapi import FastAPI
 
 from contracts import registration as facts
-from contracts.envelope import Envelope
 from infra.local.stack import LocalStack
 from shared.identity import Grant
 from shared.ids import new_id
 from shared.service import create_service
 from shared.states import WAITING
-from shared.store import Transaction
 from shared.testing import Tokens, Topics, eventually, serving
 from tests.integration import backbone
+from tests.integration.backbone import Trap
 
 DOOR = f"/{backbone.READER}/dead-letters"
 TOPIC = backbone.CITIES_TOPIC.name
 Headers = dict[str, str]
-
-
-class Trap:
-    """Makes the reader fail at some cities, for a reason that can be mended."""
-
-    def __init__(self) -> None:
-        self.cities: set[str] = set()
-
-    async def __call__(self, tx: Transaction, envelope: Envelope) -> None:
-        if envelope.attributes.subject in self.cities:
-            raise ArithmeticError("this handler has a bug")
-
-
-@pytest.fixture
-def trap() -> Trap:
-    return Trap()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
-from contracts.envelope import Envelope
 from infra.local.stack import LocalStack
 from shared.broker import connection
 from shared.clock import Clock
@@ -22,23 +21,7 @@ from shared.service import Service
 from shared.store import Store, Transaction
 from shared.testing import eventually
 from tests.integration import backbone
-from tests.integration.backbone import SEEN, City
-
-
-class Trap:
-    """Makes the reader fail at some cities."""
-
-    def __init__(self) -> None:
-        self.cities: set[str] = set()
-
-    async def __call__(self, tx: Transaction, envelope: Envelope) -> None:
-        if envelope.attributes.subject in self.cities:
-            raise ArithmeticError("this handler has a bug")
-
-
-@pytest.fixture
-def trap() -> Trap:
-    return Trap()
+from tests.integration.backbone import SEEN, City, Trap
 
 
 @asynccontextmanager

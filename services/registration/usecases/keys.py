@@ -62,8 +62,7 @@ class SigningKeys:
         async def work(tx: Transaction) -> None:
             now = _now()
             # The one that another instance has just made may begin after this instance looked at its clock.
-            live = {"withdrawn": False, "signs_from": {"$lte": now + CLOCKS}, "signs_until": {"$gt": now}}
-            if not await tx.count(SIGNING_KEYS, live):
+            if await self._signing(tx, now, ahead=CLOCKS) is None:
                 await self._make(tx, now)
 
         try:
@@ -158,8 +157,10 @@ class SigningKeys:
         )
 
     @staticmethod
-    async def _signing(reader: Store | Transaction, now: datetime) -> SigningKey | None:
-        live = {"withdrawn": False, "signs_from": {"$lte": now}, "signs_until": {"$gt": now}}
+    async def _signing(
+        reader: Store | Transaction, now: datetime, *, ahead: timedelta = timedelta()
+    ) -> SigningKey | None:
+        live = {"withdrawn": False, "signs_from": {"$lte": now + ahead}, "signs_until": {"$gt": now}}
         found = await reader.find(SIGNING_KEYS, live, sort=[("signs_from", DESCENDING)], limit=1)
         return found[0] if found else None
 
