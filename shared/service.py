@@ -24,6 +24,7 @@ from shared.consumer import Consumer, topics_of
 from shared.deadlines import Deadlines
 from shared.identity import KEYS_TOPIC, KeyRing
 from shared.inbox import Inbox
+from shared.kept_answers import Keeping, KeptAnswers
 from shared.outbox import Relay
 from shared.paging import Cursors
 from shared.problems import Problem
@@ -264,12 +265,14 @@ def create_service(
     settings: Settings | None = None,
     other_types: tuple[str, ...] = (),
     middleware: Sequence[Middleware] = (),
+    kept: KeptAnswers | None = None,
 ) -> FastAPI:
     """A service: HTTP app, broker, store, outbox relay, inbox, deadlines, identity, health and telemetry in one call.
 
     ``inbox`` None makes a service that keeps nothing (the gateway). ``on_start`` hooks run when the store is ready and
     may run again when start-up has to be repeated. ``other_types`` are media types of bodies beside JSON,
-    ``middleware`` goes between telemetry and the limits on bodies, the outermost first.
+    ``middleware`` goes between telemetry and the limits on bodies, the outermost first. ``kept`` holds the answers of
+    endpoints that let them be kept (:func:`shared.kept_answers.keep`).
     """
     settings = settings or Settings(_secrets_dir=secrets_dir(), service=name)
     telemetry.configure_logs(settings)
@@ -306,6 +309,8 @@ def create_service(
     idempotency.install(app)
     app.add_exception_handler(PyMongoError, _on_database_error)
     app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, other_types=other_types)
+    if kept is not None:
+        app.add_middleware(Keeping, kept=kept, clock=service.clock)
     for each in reversed(middleware):
         app.add_middleware(each.cls, *each.args, **each.kwargs)
     if inbox is not None:

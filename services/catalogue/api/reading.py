@@ -15,6 +15,7 @@ from services.catalogue.api.requests import Reference
 from services.catalogue.domain.search import FACETS, Filters
 from services.catalogue.store import LiveShelf
 from shared.identity import Public
+from shared.kept_answers import keep
 from shared.link_pages import accepted
 from shared.problems import Problem, not_found
 from shared.service import ServiceDep
@@ -56,6 +57,7 @@ class EntryQuery(BaseModel):
 def conditional(request: Request, model: BaseModel) -> Response:
     """The answer with its ``ETag``, or 304 when the client has it already (RFC 9110, sections 8.8.3 and 13.1.2)."""
     content = model.model_dump_json().encode()
+    keep(request)
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept-Language"}
     given = re.findall(r'"[^"]*"|\*', request.headers.get("if-none-match", ""))

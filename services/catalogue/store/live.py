@@ -4,6 +4,7 @@ Every instance holds its own copy, so a publication is seen everywhere some mill
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -19,9 +20,10 @@ log = structlog.get_logger()
 
 
 class LiveShelf:
-    """The shelf that readers are answered from."""
+    """The shelf that readers are answered from. ``changed`` is called after each change of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        self._changed = changed
         self.shelf = Shelf()
         self.gone: dict[str, str | None] = {}
         """Withdrawn entries by id and by code, with the id of what replaces them."""
@@ -64,6 +66,10 @@ class LiveShelf:
         if self._versions.get(record.id, 0) >= record.version:
             return
         self._versions[record.id] = record.version
+        self._show(record)
+        self._changed()
+
+    def _show(self, record: EntryRecord) -> None:
         for name in (record.id, record.content.code):
             self.gone.pop(name, None)
         if record.public is not None and record.published_at is not None:
