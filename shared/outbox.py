@@ -52,8 +52,8 @@ INDEXES = (
     IndexModel([("published_at", ASCENDING)], name="expiry", expireAfterSeconds=KEPT_SECONDS),
 )
 
-INSERTED: Sequence[Row] = ({"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}})
-"""The change stream's pipeline. It only wakes the relay, so the rows themselves need not come along."""
+WRITER = "by"
+"""The field of a row that names the process that wrote it."""
 
 REFUSED = {"published": False, "parked": True}
 """Rows that the broker will never take as it is; the later ones of their aggregates wait behind them."""
@@ -184,9 +184,12 @@ class Relay:
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def _watch(self) -> None:
+        """Is woken by what other processes write; of what this one writes :meth:`Store.transaction` tells at once."""
+        others = {"operationType": "insert", f"fullDocument.{WRITER}": {"$ne": self._store.writer}}
+        self._store.emitted = self._wake.set
         while True:
             try:
-                async with self._store.watch(COLLECTION, INSERTED) as changes:
+                async with self._store.watch(COLLECTION, [{"$match": others}, {"$project": {"_id": 1}}]) as changes:
                     self._wake.set()
                     async for _ in changes:
                         self._wake.set()

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from fastapi.encoders import jsonable_encoder
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
@@ -158,6 +159,11 @@ class Transaction(Reader):
         self.writes += 1
 
     @property
+    def emits(self) -> bool:
+        """Whether events or records go out with this commit."""
+        return bool(self._rows)
+
+    @property
     def clock(self) -> Clock:
         """The platform's clock."""
         return self._store.clock
@@ -196,11 +202,11 @@ class Transaction(Reader):
         if self._projecting:
             raise TypeError(f"{event}: what projects tells nothing, for it is done again when a generation is built")
         now = self._store.clock.now()
-        self._rows.append(outbox.row_of(event, aggregate, version, ordinal, self._store.service, now))
+        self.emit_record(outbox.row_of(event, aggregate, version, ordinal, self._store.service, now))
 
     def emit_record(self, row: outbox.Row) -> None:
         """Puts a ready record (a receipt, a dead letter) into the outbox of this commit."""
-        self._rows.append(row)
+        self._rows.append(row | {outbox.WRITER: self._store.writer})
 
     def defer(self, collection: Collection[Any], write: Any) -> None:
         """Gathers a driver's write operation (``UpdateOne`` …) of a projection for one bulk write per collection."""
@@ -272,6 +278,12 @@ class Store(Reader):
         )
         self.service = service
         self.clock = clock
+        self.writer = uuid4().hex
+        """Tells what this process writes from what others do."""
+
+        self.emitted: Callable[[], None] = lambda: None
+        """Is called when events were committed here, for the relay."""
+
         self.present = 1
         """The present generation of projections, as far as is known here."""
         self._turns: dict[str, tuple[asyncio.Lock, list[None]]] = {}
@@ -343,6 +355,8 @@ class Store(Reader):
                         result = await work(transaction)
                         await transaction.finish(result)
                         await self._commit(session, begun + TRANSACTION_SECONDS)
+                    if transaction.emits:
+                        self.emitted()
                     context.amend(idempotency=None)
                     return result
                 except Switched:
