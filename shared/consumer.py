@@ -36,6 +36,13 @@ from shared.subscriber import LongPollingSubscriber, Records, keep_raw, keep_und
 R = TypeVar("R")
 STALLED_SECONDS = 30.0
 MONITOR_SECONDS = 5.0
+COMMIT_SECONDS = 0.1
+"""How long an applied record's offset may wait to be committed with others. A record that comes again because its
+offset was not is known by the inbox."""
+
+STOP_SECONDS = 3.0
+"""How long a consumer that stops waits for the broker to take its last offsets."""
+
 NEVER_LEAVE_MS = 2**31 - 1
 
 PARKED = Gauge("mission_events_parked", "Events that wait for another one")
@@ -68,6 +75,9 @@ class Consumer:
         self.applier = Applier(self._reading, store, inbox.service, Gate(store, self._instance))
         self._monitor: asyncio.Task[None] | None = None
         self._subscriber: BatchSubscriber | None = None
+        self._committing: asyncio.Task[None] | None = None
+        self._applied = asyncio.Event()
+        self._uncommitted: dict[TopicPartition, int] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._lags: dict[str, int] = {}
         self._lagging_since: float | None = None
@@ -105,19 +115,29 @@ class Consumer:
     def start(self) -> None:
         """Begins to watch progress; the subscriber itself is started with its broker."""
         self._monitor = asyncio.create_task(self._watch(), name=f"{self.group}-monitor")
+        self._committing = asyncio.create_task(self._commit_applied(), name=f"{self.group}-commits")
 
     async def stop(self) -> None:
-        """Makes the loop give up retries, so that the broker can stop."""
+        """Makes the loop give up retries, so that the broker can stop, and commits what was applied."""
         self.applier.stopping = True
-        if self._monitor is not None:
-            self._monitor.cancel()
-            await asyncio.gather(self._monitor, return_exceptions=True)
+        for task in (self._monitor, self._committing):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        if consumer := self.client():
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._commit(consumer)
+            except TimeoutError:
+                log.info("stopped-without-commit", group=self.group)
 
     def alive(self) -> str | None:
         """None while the consumer makes progress; otherwise what is wrong. An outage elsewhere is not its fault."""
         now = time.monotonic()
         if self._subscriber is not None and any(task.done() for task in self._subscriber.tasks):
             return f"{self.group}: the consumer's loop has ended"
+        if self._committing is not None and self._committing.done():
+            return f"{self.group}: offsets are no longer committed"
         if self.outage is not None:
             return None
         if self._busy_since is not None and now - self._busy_since > 2 * STALLED_SECONDS:
@@ -169,7 +189,9 @@ class Consumer:
         applied = await self._until_done(partial(self.applier.apply, items)) if items else set[str]()
         for decision in decisions:
             await self._until_done(partial(self.applier.decide, decision))
-        await self._commit(consumer, ends)
+        self._positions.update(ends)
+        self._uncommitted.update(ends)
+        self._applied.set()
         self._busy_since = self._lagging_since = None
         if applied and self.applier.any_parked:
             await self.applier.take_up({"waiting_for": {"$in": sorted(applied)}})
@@ -201,15 +223,30 @@ class Consumer:
                 self.outage = None
                 return result
 
-    async def _commit(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
-        ours = {partition: end for partition, end in ends.items() if partition in consumer.assignment()}
-        self._positions.update(ours)
+    async def _commit_applied(self) -> None:
+        while True:
+            await self._applied.wait()
+            await asyncio.sleep(COMMIT_SECONDS)
+            self._applied.clear()
+            consumer = self.client()
+            if consumer is not None and not await self._commit(consumer):
+                await asyncio.sleep(1)
+                self._applied.set()
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> bool:
+        """Commits the offsets of what was applied; returns whether nothing of it is left."""
+        assigned = consumer.assignment()
+        ends, self._uncommitted = self._uncommitted, {}
+        ours = {partition: end for partition, end in ends.items() if partition in assigned}
         try:
             if ours:
                 await consumer.commit(ours)
         except (KafkaError, ValueError) as error:
-            # Lost to a rebalance or to an outage: the records come again and the inbox knows them.
+            # Lost to a rebalance or to an outage.
             log.info("commit-skipped", group=self.group, error=repr(error))
+            self._uncommitted = ours | self._uncommitted
+            return False
+        return True
 
     async def _watch(self) -> None:
         while True:
