@@ -58,7 +58,10 @@ def inbox(service: str, *, effect: bool = True) -> Inbox:
     for topic in read_by(service):
         for event in topic.readers[service]:
             if topic.name != "registration.signing-keys":
-                found.on(event)(see if effect and event is CityCommitmentChanged else ignore)
+                if effect and event is CityCommitmentChanged:
+                    found.projects(event)(see)
+                else:
+                    found.on(event)(ignore)
         if topic.template:
             found.on_raw(topic.name)(ignore)
     return found
