@@ -32,7 +32,7 @@ class Loading:
             self._task = asyncio.create_task(self._see_to_it(service), name="places")
 
     async def stop(self, service: Service) -> None:
-        """Ends the loading process when it runs; the next start takes it up again."""
+        """Ends the loading process when it runs, and leaves the work to whoever comes next."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -63,9 +63,10 @@ class Loading:
             if process.returncode is None:
                 process.terminate()
                 await process.wait()
+            if process.returncode != 0:
+                await places.release_claim(service.store, service.instance)
         if process.returncode == 0:
             log.info("places-loaded", said=said.decode(errors="replace").strip())
         else:
             log.error("places-not-loaded", code=process.returncode, said=said.decode(errors="replace")[-2000:])
-            await places.release_claim(service.store, service.instance)
             await asyncio.sleep(RETRY_SECONDS)

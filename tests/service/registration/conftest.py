@@ -29,7 +29,7 @@ def settings(stack: LocalStack, instance: int = 0, **changes: Any) -> Registrati
     environment = stack.settings_for("registration", instance)
     values = {name.removeprefix("MISSION_").lower(): value for name, value in environment.items()}
     values.pop("traces_file", None)
-    return RegistrationSettings(_secrets_dir=values.pop("secrets_dir"), **(values | changes))
+    return RegistrationSettings(_secrets_dir=values.pop("secrets_dir"), **({"smallest_place": TOWN} | values | changes))
 
 
 class Mailboxes:
@@ -177,7 +177,7 @@ async def topics(stack: LocalStack) -> AsyncIterator[Topics]:
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def platform(stack: LocalStack, topics: Topics) -> AsyncIterator[Platform]:
     """Registration served, with an operator made on the command line's way, and everybody's mail at hand."""
-    config = settings(stack, smallest_place=TOWN)
+    config = settings(stack)
     mail = address()
     await bootstrap.run(config, mail, PASSWORD, ("Platform", "Operator"))
     async with serving(create_app(config)) as client:

@@ -5,19 +5,23 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from contracts.registration import SigningKeyPublished
 from infra.local.stack import LocalStack
 from services.registration.main import create_app
-from services.registration.store import COLLECTIONS, SIGNING_KEYS
+from services.registration.store import COLLECTIONS, DIRECTORY, SIGNING_KEYS
 from services.registration.usecases import keys, places
 from services.registration.usecases.keys import SigningKeys
+from services.registration.usecases.loading import Loading
 from shared import deadlines
 from shared.clock import Clock
 from shared.identity import Caller
 from shared.ids import new_id
+from shared.service import Service
 from shared.store import Store
 from shared.testing import eventually, serving
 from tests.service.registration.conftest import PASSWORD, Platform, settings
@@ -51,6 +55,21 @@ async def test_a_key_of_an_instance_whose_clock_is_ahead_is_waited_for(
         with pytest.raises(RuntimeError, match="no signing key for this moment"):
             await SigningKeys(settings(stack)).ensure(store)
         assert await store.count(SIGNING_KEYS, {}) == 1
+
+
+async def test_who_stops_while_it_loads_the_places_leaves_that_to_the_next(stack: LocalStack) -> None:
+    async with fresh_stores(stack, 1) as (store,):
+        loading = Loading(settings(stack))
+        stopped = cast(Service, SimpleNamespace(store=store, instance="registration-0"))
+        await loading.start(stopped)
+
+        async def begun() -> bool:
+            return await store.db[DIRECTORY].count_documents({"owner": stopped.instance}) == 1
+
+        await eventually(begun, "an instance has taken on to load the places")
+        assert not await places.claim_loading(store, "registration-1"), "two must not load at once"
+        await loading.stop(stopped)
+        assert await places.claim_loading(store, "registration-1")
 
 
 async def test_instances_that_start_together_make_one_key(stack: LocalStack) -> None:
