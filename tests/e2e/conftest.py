@@ -15,7 +15,6 @@ from tests.e2e.people import Hire, Officer, Person, Places
 from tests.e2e.running import Platform, eventually
 
 HOMES = Path(__file__).resolve().parents[2] / ".local" / "e2e"
-HERE = Path(__file__).parent
 SETTINGS = {
     # Everybody comes from one address here, and much faster than people do.
     "MISSION_ADDRESS_RATE": "0",
@@ -25,13 +24,6 @@ SETTINGS = {
 }
 
 PASSWORD = "operator of this platform"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``--dist loadgroup`` one worker takes all end-to-end tests, so that one platform is enough."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 def sweep() -> None:
@@ -72,7 +64,7 @@ def running_platform(session: pytest.Session, name: str = "", **settings: str) -
             shutil.rmtree(platform.home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     """The platform that all end-to-end tests share."""
     with running_platform(request.session) as platform:
@@ -89,7 +81,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def administrator(platform: Platform) -> Person:
     """The first operator, made on the command line."""
     operator = Person(platform, "operator@mission.example")
@@ -97,7 +89,7 @@ def administrator(platform: Platform) -> Person:
     return operator.sign_in_by_password(PASSWORD)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hire(platform: Platform, administrator: Person) -> Hire:
     """Makes somebody with an account and a role, given through the public API."""
 
@@ -110,19 +102,19 @@ def hire(platform: Platform, administrator: Person) -> Hire:
     return hired
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def helpdesk(hire: Hire) -> Person:
     """An agent of the helpdesk for all countries."""
     return hire("helpdesk")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def organiser(hire: Hire) -> Person:
     """Somebody who schedules sessions."""
     return hire("organiser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def places(platform: Platform) -> Places:
     """Finds the id of a place by its name and country, in the directory that is there soon after the start."""
     guest = Person(platform)
@@ -134,7 +126,7 @@ def places(platform: Platform) -> Places:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def officer(platform: Platform, helpdesk: Person, places: Places) -> Officer:
     """Makes somebody who speaks for a city: declared by itself, approved by the helpdesk."""
 

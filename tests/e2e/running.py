@@ -24,16 +24,16 @@ WIDE: Final = {"COLUMNS": "400"}
 POLL_SECONDS: Final = 0.05
 
 
-def eventually(condition: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
+def eventually(condition: Callable[[], T], what: str | Callable[[], str], seconds: float = SECONDS) -> T:
     """Asks again until the condition is true, and returns its value.
 
-    Raises :class:`AssertionError` after the deadline.
+    Raises :class:`AssertionError` after the deadline; ``what`` says what was waited for, and may say what was there.
     """
     deadline = time.monotonic() + seconds
     while True:
         if value := condition():
             return value
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what if isinstance(what, str) else what()}"
         time.sleep(POLL_SECONDS)
 
 

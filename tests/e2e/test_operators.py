@@ -108,11 +108,14 @@ def test_one_write_is_followed_from_its_request_to_the_mail(platform: Platform) 
     request = answer.headers["x-request-id"]
     platform.mails.link(person.mail, "/v1/links/")
 
-    def shown() -> str:
-        text = platform.run("trace", request)
-        return text if "mail sent" in text else ""
+    text = ""
 
-    text = eventually(shown, "the trace shows the mail as sent")
+    def shown() -> bool:
+        nonlocal text
+        text = platform.run("trace", request, wide=True)
+        return "mail sent" in text
+
+    eventually(shown, lambda: f"the trace shows the mail as sent:\n{text}", 60)
     first = text.splitlines()[0]
     assert first.startswith(f"{request} by registration")
     trace = first.rpartition("trace ")[2].strip()
@@ -126,7 +129,7 @@ def test_one_write_is_followed_from_its_request_to_the_mail(platform: Platform) 
         assert part in text
     event = next(line.rpartition("event ")[2] for line in text.splitlines() if "event " in line)
     for other in (trace, event):
-        assert platform.run("trace", other) == text, "each of its ids leads to the same write"
+        assert platform.run("trace", other, wide=True) == text, "each of its ids leads to the same write"
     assert platform.fail("trace", new_id("req")).stderr.startswith("mission: Nothing is known of req_")
 
 

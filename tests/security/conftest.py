@@ -25,7 +25,7 @@ IMPATIENT = {"MISSION_HEAD_SECONDS": "3", "MISSION_BODY_SECONDS": "5"}
 """Slow requests are given up sooner than in production, so that the tests need not wait as long."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def backbone(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
     """A backbone of its own, to which everything is done: two national platforms, and a user whom no rule names."""
     sweep()
@@ -40,14 +40,14 @@ def backbone(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
         shutil.rmtree(stack.home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     """The whole platform, whose limits on how often somebody may ask are lifted; after a failure its logs stay."""
     with running_platform(request.session, "-security", **IMPATIENT) as platform:
         yield platform
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def world(platform: Platform) -> AsyncIterator[World]:
     """The world of the matrix, with everything that takes time to make."""
     async with made(platform.stack) as world:

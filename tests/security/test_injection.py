@@ -19,7 +19,7 @@ from tests.security.asking.cities import authority
 from tests.security.matrix import ANONYMOUS
 from tests.security.world import World
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 MARK: Final = "x-injected"
 EVIL: Final = f'Town\r\nBcc: victim@people.example\r\n{MARK}: 1\r\n\r\nHello\n{{"event": "forged"}}\x1b[2J\x07'

@@ -18,7 +18,7 @@ from shared.connections import MAX_HEADERS
 from tests.e2e.running import Platform
 from tests.security.world import World
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 DOORS: Final = ("gateway", *STORING)
 MEGABYTE: Final = 1024 * 1024
@@ -94,7 +94,7 @@ def endlessly(content: bytes, piece: bytes) -> Write:
     return write
 
 
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+@pytest_asyncio.fixture(autouse=True, loop_scope="package")
 async def memory(platform: Platform) -> AsyncIterator[None]:
     """No process grows by what it is sent."""
     processes = {door: platform.process(f"{door}-0").process for door in DOORS}

@@ -15,7 +15,7 @@ from tests.security.callers import grants
 from tests.security.matrix import Cell, Matrix
 from tests.security.world import World
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 MATRIX: Final = Matrix()
 ASKING: Final = (accounts, calendar, catalogue, cities, operations, selection)

@@ -22,7 +22,7 @@ from shared.outbox import Tombstone
 from shared.testing import Tokens, eventually
 from tests.security.world import World
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 ADMINISTRATOR: Final = [["administrator", "mission", "*"], ["operator", "mission", "*"]]
 INVALID: Final = (401, "token-invalid")
@@ -88,7 +88,7 @@ async def everywhere(world: World, authorization: str) -> set[tuple[int, str]]:
     return found
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="package")
 async def signer(world: World) -> Signer:
     """Somebody whose signature every service believes."""
     signer = Signer()
