@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.figures import Figure, Run, show, write
 from bench.ground import HOME, Ground
-from bench.rows import apply, consume, gateway, instances, latency, reads, relay, size
+from bench.rows import apply, consume, gateway, instances, latency, reads, rebuild, relay, size
 
 ROWS: Final[dict[str, Callable[[Ground, float], Coroutine[Any, Any, list[Figure]]]]] = {
     "latency": latency.measure,
@@ -22,6 +22,7 @@ ROWS: Final[dict[str, Callable[[Ground, float], Coroutine[Any, Any, list[Figure]
     "consume": consume.measure,
     "gateway": gateway.measure,
     "reads": reads.measure,
+    "rebuild": rebuild.measure,
     "instances": instances.measure,
     "size": size.measure,
 }

@@ -121,12 +121,12 @@ class Ground:
             process.terminate()
             await process.wait()
 
-    async def script(self, module: str, *arguments: str) -> Any:
-        """Runs a baseline's module to its end; gives what it printed, read as JSON."""
+    async def script(self, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
+        """Runs a module to its end, a baseline's unless it has an environment; gives what it printed, read as JSON."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", module, *arguments),
             cwd=ROOT,
-            env={**os.environ, **self.bare_environment()},
+            env={**os.environ, **(environment or self.bare_environment())},
             stdout=asyncio.subprocess.PIPE,
         )
         output, _ = await process.communicate()
