@@ -12,6 +12,7 @@ import psutil
 from infra.local.errors import LocalError
 
 TAIL_LINES = 12
+THREADS_SECONDS = 5.0
 
 
 def tail(path: Path, lines: int = TAIL_LINES) -> str:
@@ -76,8 +77,17 @@ class Daemon:
 
     @property
     def exit_code(self) -> int | None:
-        """The code with which the last child of this program ended; minus the number of the signal that ended it."""
-        return None if self._child is None else self._child.poll()
+        """The code with which the last child of this program ended; minus the number of the signal that ended it.
+
+        None for a process that was not started here, and for one that goes on.
+        """
+        if self._child is None:
+            return None
+        try:
+            # One that has just ended may still have threads, and has no code before they have ended too.
+            return int(self._child.wait(timeout=THREADS_SECONDS))
+        except psutil.TimeoutExpired:
+            return None
 
     def spawn(self, environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
         """Starts the process with ``environment`` added to this program's own; does not wait until it is ready."""
