@@ -238,17 +238,17 @@ class Service:
         return [f"{p.topic}/{p.partition} stopped: {why}" for each in self.consumers for p, why in each.stopped.items()]
 
 
-def of(request: Request) -> Service:
-    """The service that serves a request."""
+# Coroutines, as all dependencies are: FastAPI runs plain functions in a thread, which takes longer than they do.
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _store(request: Request) -> Store:
-    return of(request).store
+async def _store(request: Request) -> Store:
+    return (await _service(request)).store
 
 
-ServiceDep = Annotated[Service, Depends(of)]
+ServiceDep = Annotated[Service, Depends(_service)]
 StoreDep = Annotated[Store, Depends(_store)]
 
 

@@ -99,7 +99,7 @@ class MessageState(BaseModel):
     channels: list[ChannelState]
 
 
-def _languages(
+async def _languages(
     response: Response,
     accept_language: Annotated[str, Header(max_length=1000, description="RFC 9110, 12.5.4")] = "",
 ) -> list[str]:

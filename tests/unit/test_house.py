@@ -1,6 +1,7 @@
 """The house rules that no type checker holds: rooms, docstrings against the registry, and who may call what."""
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -58,6 +59,25 @@ def test_every_endpoint_says_who_may_call_it(service: str) -> None:
     assert len(endpoints) >= len(declared) > 0, "every endpoint that is documented is looked at"
     silent = [f"{sorted(route.methods or ())} {route.path}" for route in endpoints if not says_who_may(route.dependant)]
     assert not silent, f"add `caller: Annotated[Caller, may(...)]` to {silent}"
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("service", registry.SERVICES)
+def test_no_request_waits_for_a_thread(service: str) -> None:
+    app: FastAPI = importlib.import_module(f"services.{package(service)}.main").create_app()
+    endpoints = [route for route in iter_route_contexts(app.routes) if route.include_in_schema and route.dependant]
+    plain = set[str]().union(*(plain_ones(route.dependant) for route in endpoints))
+    assert not plain, f"make these dependencies coroutines, which FastAPI runs at once: {plain}"
+
+
+def plain_ones(dependant: Dependant) -> set[str]:
+    """The dependencies that FastAPI runs in threads."""
+    found = set[str]().union(*map(plain_ones, dependant.dependencies))
+    for each in dependant.dependencies:
+        call = each.call if inspect.isroutine(each.call) else type(each.call).__call__
+        if not inspect.iscoroutinefunction(call):
+            found.add(f"{getattr(each.call, '__module__', '')}.{getattr(each.call, '__qualname__', each.call)}")
+    return found
 
 
 def says_who_may(dependant: Dependant) -> bool:

@@ -26,7 +26,7 @@ def routes(tag: str) -> APIRouter:
     return APIRouter(tags=[tag], generate_unique_id_function=_operation_id)
 
 
-def _languages(request: Request) -> list[str]:
+async def _languages(request: Request) -> list[str]:
     return list(accepted(request.headers.get("accept-language", "")))
 
 

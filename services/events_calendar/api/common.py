@@ -28,7 +28,13 @@ from shared.identity import arrival
 SessionPath = Annotated[str, Path(pattern=r"^ses_[0-9a-f]{32}$")]
 BookingPath = Annotated[str, Path(pattern=r"^bkg_[0-9a-f]{32}$")]
 EventPath = Annotated[str, Path(pattern=r"^evt_[0-9a-f]{32}$")]
-Arrived = Annotated[datetime, Depends(arrival)]
+
+
+async def _arrived(request: Request) -> datetime:
+    return arrival(request)
+
+
+Arrived = Annotated[datetime, Depends(_arrived)]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -71,7 +77,7 @@ class LocalMoment(Body):
         return PlannedMoment.of(self.local.replace(microsecond=0, fold=self.fold), self.zone)
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
 
@@ -106,7 +112,7 @@ def _instant(value: datetime | date | None, tz: ZoneInfo, *, end: bool = False) 
     return (value if value.tzinfo else value.replace(tzinfo=tz)).astimezone(UTC)
 
 
-def filters(
+async def filters(
     country: Annotated[list[CountryCode] | None, Query(max_length=60)] = None,
     language: Annotated[list[LanguageTag] | None, Query(max_length=60, description="Languages spoken")] = None,
     theme: Annotated[list[Slug] | None, Query(max_length=60)] = None,

@@ -190,8 +190,7 @@ class MembershipView(BaseModel):
         return cls(**membership.model_dump(include=set(cls.model_fields)))
 
 
-def settings_of(request: Request) -> RegistrationSettings:
-    """The settings of this service."""
+async def _settings(request: Request) -> RegistrationSettings:
     settings: RegistrationSettings = request.app.state.service.settings
     return settings
 
@@ -202,11 +201,15 @@ def keys_of(request: Request) -> SigningKeys:
     return keys
 
 
-def client_of(request: Request) -> str:
-    """The network address that a request came from, as the gateway tells it."""
+async def _keys(request: Request) -> SigningKeys:
+    return keys_of(request)
+
+
+async def _client(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-SettingsDep = Annotated[RegistrationSettings, Depends(settings_of)]
-KeysDep = Annotated[SigningKeys, Depends(keys_of)]
-ClientDep = Annotated[str, Depends(client_of)]
+SettingsDep = Annotated[RegistrationSettings, Depends(_settings)]
+KeysDep = Annotated[SigningKeys, Depends(_keys)]
+ClientDep = Annotated[str, Depends(_client)]
+"""The network address that a request came from, as the gateway tells it."""
