@@ -33,6 +33,9 @@ def records(stack: Stack, topics: Sequence[str], since: datetime | None = None) 
     Raises :class:`LocalError` when the broker is silent.
     """
     settings = {"group.id": f"{OPERATOR}.reading", "enable.auto.commit": False, "enable.partition.eof": True}
+    # The broker would wait half a second for more before it says that there is no more. Reading then takes so little
+    # time that the library, which still opens a connection to the group's coordinator, complains of the early end.
+    settings |= {"fetch.wait.max.ms": 10, "log_level": 0}
     consumer = Consumer(stack.kafka.client(OPERATOR) | settings)
     try:
         present = consumer.list_topics(timeout=TIMEOUT).topics

@@ -20,7 +20,7 @@ from shared import context
 from shared.ids import new_id
 from shared.store import Collection, Document, Store, Transaction, is_outage
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 CLAIM_SECONDS = 30
 RETRY_SECONDS = 60
 MEASURE_SECONDS = 5.0

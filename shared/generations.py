@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from shared.states import STATES, State
 from shared.store import GENERATIONS, PRESENT, Collection, Document, Store, Transaction
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 2.0
 """How often a process looks which generation its readers get; transactions look for themselves."""
 
 PAUSE_SECONDS = 10.0

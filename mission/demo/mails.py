@@ -131,7 +131,12 @@ class Mails:
 
     async def _watch(self) -> None:
         while True:
-            for mail in await asyncio.to_thread(lambda: list(self._source.new())):
+            try:
+                found = await asyncio.to_thread(lambda: list(self._source.new()))
+            except OSError:
+                # A catcher that is busy answers the next time.
+                found = []
+            for mail in found:
                 self.all.append(mail)
                 self._by_receiver[mail.to.lower()].append(mail)
                 self._news[mail.to.lower()].set()
