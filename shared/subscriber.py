@@ -8,6 +8,13 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 Records = tuple[ConsumerRecord[Any, Any], ...]
+PREFETCH_SECONDS = 5.0
+"""How long records that were fetched may wait for the batch in hand before others are fetched.
+
+While a request waits at the broker, aiokafka sends no other. After its own 0.1 s it would ask for the partitions of
+which it holds nothing, which are the idle ones, and what comes to the busy ones meanwhile would not be seen until that
+request has waited its whole time.
+"""
 
 
 class LongPollingSubscriber(BatchSubscriber):
@@ -16,6 +23,8 @@ class LongPollingSubscriber(BatchSubscriber):
     __slots__ = ()
 
     async def get_msg(self, consumer: AIOKafkaConsumer) -> Records:
+        fetcher: Any = consumer._fetcher
+        fetcher._prefetch_backoff = PREFETCH_SECONDS  # the library has no option for it
         batches = await consumer.getmany(timeout_ms=1000, max_records=self.max_records)
         return tuple(record for records in batches.values() for record in records)
 
