@@ -6,7 +6,7 @@ from datetime import datetime
 from email import policy
 from email.errors import HeaderParseError
 from email.header import Header
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from functools import cache
@@ -44,7 +44,13 @@ class _Policy(policy.EmailPolicy):
         return Header(text, "us-ascii" if plain else "utf-8", header_name=name).encode(linesep=self.linesep)
 
 
-POLICY: Final = _Policy(linesep="\r\n", cte_type="7bit")
+class _Headers(HeaderRegistry):
+    """Makes the class of each header once. The library makes it anew for every header of every mail."""
+
+    __getitem__ = cache(HeaderRegistry.__getitem__)
+
+
+POLICY: Final = _Policy(linesep="\r\n", cte_type="7bit", header_factory=_Headers())
 """CRLF, lines and headers folded as RFC 5322 asks, and no byte that an old server could not carry."""
 
 ADDRESS: Final = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:)]")
