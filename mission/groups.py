@@ -165,19 +165,24 @@ def lag(stack: Stack) -> dict[str, int]:
 def waiting_since(stack: Stack, behind: Sequence[Position]) -> dict[Position, datetime]:
     """When the record was sent that each of these positions comes to next, of those that can be read in time."""
     consumer = Consumer(stack.kafka.client(OPERATOR) | {"group.id": f"{OPERATOR}.reading", "enable.auto.commit": False})
-    wanted = {(each.topic, each.partition): each for each in behind}
+    by_group: dict[str, list[Position]] = defaultdict(list)
+    for position in behind:
+        by_group[position.group].append(position)
     found: dict[Position, datetime] = {}
+    deadline = datetime.now(UTC) + timedelta(seconds=READ_SECONDS)
     try:
-        consumer.assign([TopicPartition(each.topic, each.partition, each.next) for each in behind])
-        deadline = datetime.now(UTC) + timedelta(seconds=READ_SECONDS)
-        while wanted and datetime.now(UTC) < deadline:
-            message = consumer.poll(0.2)
-            if message is None or message.error():
-                continue
-            where = message.topic() or "", message.partition() or 0
-            if position := wanted.pop(where, None):
-                found[position] = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
-                consumer.incremental_unassign([TopicPartition(*where)])
+        # One group after the other: a consumer can be at one place of a partition only.
+        for positions in by_group.values():
+            wanted = {(each.topic, each.partition): each for each in positions}
+            consumer.assign([TopicPartition(each.topic, each.partition, each.next) for each in positions])
+            while wanted and datetime.now(UTC) < deadline:
+                message = consumer.poll(0.2)
+                if message is None or message.error():
+                    continue
+                where = message.topic() or "", message.partition() or 0
+                if reached := wanted.pop(where, None):
+                    found[reached] = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+                    consumer.incremental_unassign([TopicPartition(*where)])
     finally:
         consumer.close()
     return found

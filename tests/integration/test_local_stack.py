@@ -20,6 +20,7 @@ from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.stack import LocalStack
 from infra.topics import ensure_topics, states, wait_until
+from mission.groups import Position, waiting_since
 from tests.integration.outsiders import read, write
 
 REFUSED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
@@ -216,3 +217,10 @@ def test_an_accepted_mail_is_in_the_maildir(stack: LocalStack) -> None:
     delivered = [mail for mail in mails if mail["Subject"] == "Üdvözlet"]
     assert [mail["X-RcptTo"] for mail in delivered] == ["városháza@example.org"]
     assert delivered[0].get_content().strip() == "Kérjük, erősítse meg."
+
+
+def test_operators_see_since_when_each_group_waits_for_the_same_partition(stack: LocalStack) -> None:
+    write(stack.kafka.client("catalogue"), "catalogue.dead-letters", b"waits")
+    groups = ("catalogue.events", "notification.events")
+    behind = [Position(group, "catalogue.dead-letters", 0, committed=0, begin=0, end=1) for group in groups]
+    assert set(waiting_since(stack, behind)) == set(behind)
