@@ -34,6 +34,11 @@ from shared.store import Store
 BACKOFF_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 LOOK_SECONDS: Final = 2.0
 """A mail that becomes due, or whose sender has ended, is seen this much later at most."""
+GATHER_SECONDS: Final = 0.2
+"""How long mails gather between two rounds. A round asks the database a dozen times, for one mail as for fifty; only
+the first mail after a calm goes out at once.
+"""
+
 IDLE_SECONDS: Final = 30.0
 LINGER_SECONDS: Final = 5.0
 """How long a connection stays open that no mail needs."""
@@ -94,8 +99,11 @@ class Sender:
                     await delivery.resume(store, self._instance)
                     resumed = True
                 WAITING.set(await delivery.waiting(store))
-                if not await self._round(store):
+                dealt_with = await self._round(store)
+                if not dealt_with:
                     await self._wait(store)
+                elif dealt_with < delivery.BATCH:
+                    await _happened(self._ending, GATHER_SECONDS)
                 failures = 0
                 AWAY.set(0)
             except Exception as error:
@@ -116,13 +124,13 @@ class Sender:
         seconds = IDLE_SECONDS if due is None else min(due.total_seconds(), LOOK_SECONDS)
         await _happened(self.wake, min(seconds, LINGER_SECONDS) if self._smtp is not None else seconds)
 
-    async def _round(self, store: Store) -> bool:
-        """Sends what is due, at most one batch; returns whether there was anything."""
+    async def _round(self, store: Store) -> int:
+        """Sends what is due, at most one batch; returns how many mails that were."""
         await delivery.settle(store)
         token = f"{self._instance}/{new_id('clm')}"
         mails = await delivery.claim(store, token)
         if not mails:
-            return False
+            return 0
         last = time.monotonic() + delivery.CLAIM_SECONDS / 2
         try:
             for letter in await delivery.letters(store, mails, self._settings):
@@ -134,7 +142,7 @@ class Sender:
             await delivery.release(store, token)
             while await delivery.settle(store, token):
                 pass
-        return True
+        return len(mails)
 
     async def _deal_with(self, store: Store, letter: Letter) -> None:
         mail = letter.mail
