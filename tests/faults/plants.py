@@ -23,7 +23,7 @@ class Plant:
     name: str
     plan: str
     checks: frozenset[str]
-    rate: float = 50.0
+    rate: float = 20.0
     offices: int = 16
     says: str = ""
 
@@ -56,7 +56,7 @@ PLANTS: Final = (
     Plant("acknowledged-although-the-handler-raises", "kill-database cut@mongo/notification@5 kill-database", EFFECTS),
     Plant("batches-without-a-partition", "calm@10", frozenset({"one-partition", "order"})),
     Plant(
-        "outbox-written-after-the-commit", f"{KILLS} kill-database {KILLS} kill-database", LOSSES, rate=80, offices=24
+        "outbox-written-after-the-commit", f"{KILLS} kill-database {KILLS} kill-database", LOSSES, rate=40, offices=24
     ),
     Plant(
         "outbox-marked-before-the-acknowledgement",
@@ -80,13 +80,13 @@ PLANTS: Final = (
         "write-concern-1",
         "kill-database kill-database kill-database kill-database",
         LOSSES | EFFECTS,
-        rate=80,
+        rate=40,
         offices=24,
     ),
     # Within one transaction the database itself sees that two write the same: the bug needs a read before it. And of
     # two events of one version the outbox refuses the second: the bug needs the version that the database counts.
-    Plant("update-without-the-version-filter", "calm@45", frozenset({"model"}), rate=100, offices=12),
-    Plant("seat-claimed-by-reading-then-writing", "calm@45", frozenset({"seats"}), rate=100),
+    Plant("update-without-the-version-filter", "calm@45", frozenset({"model"}), rate=40, offices=12),
+    Plant("seat-claimed-by-reading-then-writing", "calm@45", frozenset({"seats"}), rate=40),
     Plant("relay-without-lease", "calm@15", frozenset({"repeats-bound"})),
     Plant(
         "outage-taken-for-a-bad-message",
