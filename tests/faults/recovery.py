@@ -35,13 +35,18 @@ class Watch:
     """Looks at outboxes and consumer groups, past the proxy."""
 
     def __init__(self, stack: LocalStack) -> None:
-        self._admin = AdminClient({**stack.kafka.client(OPERATOR), "log_level": 0})
+        self._options = {**stack.kafka.client(OPERATOR), "log_level": 0}
+        self._ask_anew()
         self._wanted = expected(stack.platforms())
         self._mongo: MongoClient[dict[str, Any]] = MongoClient(stack.mongo.admin_url, serverSelectionTimeoutMS=1000)
 
     def close(self) -> None:
         """Hangs up."""
         self._mongo.close()
+
+    def _ask_anew(self) -> None:
+        """A new client: after the broker's restart one that was there before may never find its coordinator again."""
+        self._admin = AdminClient(self._options)
 
     def unpublished(self) -> set[tuple[str, str]]:
         """The outbox rows that wait for the relay, by service and id."""
@@ -76,8 +81,10 @@ class Watch:
                         ends = {(each.group, each.topic, each.partition): each.end for each in found}
                     if all(each.next >= ends.get((each.group, each.topic, each.partition), 0) for each in found):
                         return time.time()
-            except (PyMongoError, KafkaException):
+            except PyMongoError:
                 pass
+            except KafkaException:
+                self._ask_anew()
             time.sleep(POLL_SECONDS)
         raise TimeoutError(f"What waited was not worked off within {GIVE_UP_SECONDS:.0f} s.")
 
