@@ -8,6 +8,7 @@ from contextlib import suppress
 from random import Random
 from typing import Final
 
+import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -154,9 +155,13 @@ class Nemesis:
             await asyncio.to_thread(lifecycle.stop)
         else:
             pid_files = sorted((place.home() / "run").glob("*.pid"), key=lambda file: file.stem != "supervisor")
+            killed = []
             for pid_file in pid_files:
                 if process := Daemon(pid_file.stem, [], pid_file, pid_file).process:
                     process.send_signal(signal.SIGKILL)
+                    killed.append(process)
+            # A large process takes a moment to die, and holds its port as long.
+            await asyncio.to_thread(psutil.wait_procs, killed, timeout=BACK_SECONDS)
         await asyncio.to_thread(lifecycle.start, SCALE, supervisor=SUPERVISOR)
         return begin, time.time()
 

@@ -142,6 +142,7 @@ class _Play:
                 try:
                     begin, end = await self._nemesis.strike(planned)
                 except LocalError as error:
+                    self._told(f"{number}/{count} {planned.name} ends the round: {error}")
                     self._found.append(Violation("comes-back", planned.kind, f"{planned.name}: {error}"))
                     break
                 fault = Fault(number, planned.kind, planned.name, begin, end)
