@@ -101,7 +101,7 @@ def figures(faults: Iterable[Fault]) -> dict[str, dict[str, Any]]:
         found[kind] = {
             "faults": len(those),
             "lasted": round(median(fault.end - fault.begin for fault in those), 1),
-            "recovery": {"median": median(took), "worst": max(took)},
+            "recovery": {"median": round(median(took), 1), "worst": max(took)},
             "reach": REACH.get(kind),
             "reached": kind not in REACH or max(took) <= REACH[kind],
         }
