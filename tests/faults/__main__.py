@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--plan", help="these faults instead of drawn ones, as in 'kill-broker cut@mongo/catalogue@8'")
     parser.add_argument("--rate", type=float, default=10.0, help="writes per second in all; 50 need four processors")
     parser.add_argument("--offices", type=int, default=24, help="clients that write at the same time")
+    parser.add_argument("--patience", type=float, default=120.0, help="seconds that recovery may take after a fault")
     arguments = parser.parse_args()
     # So that the platform is stopped before this ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -29,7 +30,9 @@ def main() -> None:
     try:
         faults = plan.named(arguments.plan) if arguments.plan else plan.drawn(seed, arguments.faults, lasts)
         console.print(f"Seed {seed}, {len(faults)} faults.")
-        result = play(Round(seed, faults, arguments.rate, arguments.offices), lambda line: console.print(line))
+        result = play(
+            Round(seed, faults, arguments.rate, arguments.offices, arguments.patience), lambda line: console.print(line)
+        )
     except LocalError as error:
         sys.exit(f"faults: {error}")
     show(console, result)

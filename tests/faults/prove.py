@@ -23,6 +23,8 @@ from tests.faults.plants import PLANTS, Plant
 HOME: Final = ROOT / ".local" / "prove"
 SEED: Final = 7
 SECONDS: Final = 900
+PATIENCE_SECONDS: Final = 30
+"""With some bugs the consumers never come to rest; what they leave wrong is there by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def prove(plant: Plant) -> Proof:
     root = copied(plant.name)
     plant.put(root)
     options = [f"--seed={SEED}", f"--plan={plant.plan}", f"--rate={plant.rate}", f"--offices={plant.offices}"]
+    options.append(f"--patience={PATIENCE_SECONDS}")
     with (root / "round.log").open("w") as log:
         command = [sys.executable, "-m", "tests.faults", *options]
         try:

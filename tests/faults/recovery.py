@@ -19,7 +19,6 @@ from tests.faults.history import Fault
 from tests.faults.plan import TARGETS
 
 POLL_SECONDS: Final = 0.1
-GIVE_UP_SECONDS: Final = 120.0
 REACH: Final[Mapping[str, float]] = {
     "kill-service": 3,
     "kill-away": 10,
@@ -62,12 +61,12 @@ class Watch:
         found = positions(self._admin, self._wanted)
         return {name: sum(position.behind for position in each) for name, each in found.items()}
 
-    def worked_off(self) -> float:
+    def worked_off(self, patience: float) -> float:
         """Waits until what waits at this moment was published and taken, while more comes; returns when that was.
 
-        Raises :class:`TimeoutError`.
+        Raises :class:`TimeoutError` after so many seconds.
         """
-        deadline = time.monotonic() + GIVE_UP_SECONDS
+        deadline = time.monotonic() + patience
         rows: set[tuple[str, str]] | None = None
         ends: dict[tuple[str, str, int], int] | None = None
         while time.monotonic() < deadline:
@@ -86,7 +85,7 @@ class Watch:
             except KafkaException:
                 self._ask_anew()
             time.sleep(POLL_SECONDS)
-        raise TimeoutError(f"What waited was not worked off within {GIVE_UP_SECONDS:.0f} s.")
+        raise TimeoutError(f"What waited was not worked off within {patience:.0f} s.")
 
 
 def figures(faults: Iterable[Fault]) -> dict[str, dict[str, Any]]:

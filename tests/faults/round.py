@@ -36,7 +36,6 @@ from tests.faults.world import build
 HOME: Final = ROOT / ".local" / "faults"
 CALM_SECONDS: Final = (0.5, 1.5)
 WARM_SECONDS: Final = 2.0
-SETTLE_SECONDS: Final = 120.0
 KEPT: Final = 100
 """So many findings of each check are in the report."""
 
@@ -51,12 +50,16 @@ CHECKS: Final = (check_log.check, check_writes.check, check_effects.check, check
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round is made of. ``rate`` is in writes per second, by so many ``offices``."""
+    """What a round is made of. ``rate`` is in writes per second, by so many ``offices``.
+
+    ``patience`` is how many seconds it waits, after each fault and at the end, until all is worked off.
+    """
 
     seed: int
     faults: Sequence[Planned]
     rate: float = 50.0
     offices: int = 24
+    patience: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class _Play:
                     await self._strike(writer, load)
                 finally:
                     await load.stop()
-            return await asyncio.to_thread(_settled)
+            return await asyncio.to_thread(_settled, self._round.patience)
         finally:
             writer.close()
 
@@ -148,7 +151,7 @@ class _Play:
                 fault = Fault(number, planned.kind, planned.name, begin, end)
                 # What is not worked off for this long is for the checks to find.
                 try:
-                    fault.recovered = await asyncio.to_thread(watch.worked_off)
+                    fault.recovered = await asyncio.to_thread(watch.worked_off, self._round.patience)
                 except TimeoutError:
                     fault.recovered = time.time()
                 writer.fault(fault)
@@ -199,11 +202,11 @@ def _some(violations: Sequence[Violation]) -> Iterator[Violation]:
             yield violation
 
 
-def _settled() -> list[Violation]:
+def _settled(patience: float) -> list[Violation]:
     """Waits until nothing moves any more: all published, taken and mailed; says what does not come to rest."""
     stack = place.stack()
     watch = Watch(stack)
-    deadline = time.monotonic() + SETTLE_SECONDS
+    deadline = time.monotonic() + patience
     waits: dict[str, int] = {}
     try:
         while time.monotonic() < deadline:
@@ -219,7 +222,7 @@ def _settled() -> list[Violation]:
     finally:
         watch.close()
     return [
-        Violation("settled", name, f"{count} still wait after {SETTLE_SECONDS:.0f} s") for name, count in waits.items()
+        Violation("settled", name, f"{count} still wait after {patience:.0f} s") for name, count in waits.items()
     ]
 
 
