@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import pytest
 
 from infra.local.ports import Ports
 from infra.local.process import end, running
+from infra.local.stack import ROOT
 from tests.e2e.forms import EVIDENCE, declaration
-from tests.e2e.people import Hire, Officer, Person, Places
+from tests.e2e.people import Hire, Officer, Person, Places, given
 from tests.e2e.running import Platform, eventually
 
 HOMES = Path(__file__).resolve().parents[2] / ".local" / "e2e"
@@ -39,10 +40,18 @@ def sweep() -> None:
 
 
 @contextmanager
-def running_platform(session: pytest.Session, name: str = "", **settings: str) -> Iterator[Platform]:
+def running_platform(
+    session: pytest.Session,
+    name: str = "",
+    *,
+    root: Path = ROOT,
+    options: Sequence[str] = (),
+    settings: Mapping[str, str] = {},
+) -> Iterator[Platform]:
     """A platform with all its services ready, ``settings`` beside ours; after a failure its logs stay.
 
-    ``name`` tells it from others of this run; the platform's home in ``.local/e2e`` ends with it.
+    ``name`` tells it from others of this run; the platform's home in ``.local/e2e`` ends with it. It runs the code at
+    ``root``, started with these ``options``.
     """
     sweep()
     environment = {
@@ -52,9 +61,9 @@ def running_platform(session: pytest.Session, name: str = "", **settings: str) -
         "MISSION_HOME": str(HOMES / f"run-{os.getpid()}{name}"),
         "MISSION_PORT_BASE": str(Ports.free().base),
     }
-    platform = Platform(environment)
+    platform = Platform(environment, root)
     failed_before = session.testsfailed
-    platform.run("up", "--detach")
+    platform.run("up", "--detach", *options)
     try:
         eventually(platform.ready, "the platform is ready")
         yield platform
@@ -95,9 +104,7 @@ def hire(platform: Platform, administrator: Person) -> Hire:
 
     def hired(role: str, *, mail: str | None = None, kind: str = "mission", id: str | None = None) -> Person:
         person = Person(platform, mail or f"{role}@mission.example").sign_up().sign_in()
-        scope = {"kind": kind, "id": id} if id else {"kind": kind}
-        administrator.post("/grants", {"person_id": person.id, "role": role, "scope": scope})
-        return person.renew()
+        return given(administrator, person, role, kind=kind, id=id)
 
     return hired
 

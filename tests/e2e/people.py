@@ -116,6 +116,13 @@ class Person:
         return str(self.get("/me/next-step")["next"]["code"])
 
 
+def given(administrator: Person, person: Person, role: str, *, kind: str = "mission", id: str | None = None) -> Person:
+    """The person with a role, given through the public API."""
+    scope = {"kind": kind, "id": id} if id else {"kind": kind}
+    administrator.post("/grants", {"person_id": person.id, "role": role, "scope": scope})
+    return person.renew()
+
+
 Hire = Callable[..., Person]
 """Makes somebody with an account and a role: ``hire("helpdesk", kind="country", id="PT")``."""
 

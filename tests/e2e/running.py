@@ -75,9 +75,10 @@ class Mailboxes:
 
 
 class Platform:
-    """The running platform. ``settings`` is the environment of its command line."""
+    """The running platform. ``settings`` is the environment of its command line, ``root`` where its code is."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], root: Path = ROOT) -> None:
+        self._root = root
         self.environment = dict(settings)
         self.home = Path(settings["MISSION_HOME"])
         self.url = f"http://127.0.0.1:{settings['MISSION_PORT_BASE']}"
@@ -116,7 +117,7 @@ class Platform:
             [sys.executable, "-m", module, *arguments],
             input=text,
             env={**self.environment, **(more or {})},
-            cwd=ROOT,
+            cwd=self._root,
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,

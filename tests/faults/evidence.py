@@ -38,6 +38,13 @@ class Told:
     value: bytes | None
     raw: tuple[bytes | None, bytes | None, tuple[tuple[str, bytes | None], ...]]
 
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """A record that one of our services sent. Raises :class:`ValueError` for one without attributes."""
+        place = (record.topic, record.partition, record.offset)
+        raw = (record.key, record.value, record.headers)
+        return cls(*place, record.time, Attributes.from_headers(record.headers), record.value, raw)
+
     @property
     def place(self) -> tuple[int, int]:
         """Version and ordinal."""
@@ -63,10 +70,7 @@ class Evidence:
         ours = {topic.name for topic in topics if topic.owner in registry.SERVICES and topic.events}
         for record in records(stack, [topic.name for topic in topics]):
             if record.topic in ours and any(name == "ce_id" for name, _ in record.headers):
-                raw = (record.key, record.value, record.headers)
-                attributes = Attributes.from_headers(record.headers)
-                place = (record.topic, record.partition, record.offset)
-                told.append(Told(*place, record.time, attributes, record.value, raw))
+                told.append(Told.of(record))
             else:
                 outsiders[record.topic].append(record)
         watch = Watch(stack)

@@ -4,11 +4,11 @@ A plant is a patch of a few lines. Where a bug shows only in a coincidence, the 
 comes often; where the code has a second guard against it, the patch takes that away too and says so.
 """
 
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tests import releases
 
 PATCHES: Final = Path(__file__).with_name("plants")
 
@@ -29,16 +29,7 @@ class Plant:
 
     def put(self, root: Path) -> None:
         """Plants the bug in the copy at ``root``. Raises :class:`LookupError` when the code is another by now."""
-        # As if the copy were in no repository, whose paths the patch would else be taken to mean.
-        result = subprocess.run(
-            ["git", "apply", "--verbose", str(PATCHES / f"{self.name}.patch")],
-            cwd=root,
-            env={**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)},
-            capture_output=True,
-            text=True,
-        )
-        if result.returncode:
-            raise LookupError(f"{self.name} cannot be planted, for the code is another by now:\n{result.stderr}")
+        releases.patch(root, PATCHES / f"{self.name}.patch")
 
 
 LOSSES: Final = frozenset({"lost-write", "lost-event", "store-and-log", "event-without-commit", "half-write"})

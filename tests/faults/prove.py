@@ -6,18 +6,17 @@ Each copy is under ``.local/prove`` with a platform of its own; what was found i
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
-from infra.local.stack import CACHE, ROOT
+from infra.local.stack import ROOT
+from tests import releases
 from tests.faults.plants import PLANTS, Plant
 
 HOME: Final = ROOT / ".local" / "prove"
@@ -46,7 +45,8 @@ class Proof:
 def prove(plant: Plant) -> Proof:
     """Plants a bug, plays the round that aims at it, and reads what was found."""
     begun = time.monotonic()
-    root = copied(plant.name)
+    root = HOME / plant.name
+    releases.copy_to(root)
     plant.put(root)
     options = [f"--seed={SEED}", f"--plan={plant.plan}", f"--rate={plant.rate}", f"--offices={plant.offices}"]
     options.append(f"--patience={PATIENCE_SECONDS}")
@@ -68,26 +68,6 @@ def prove(plant: Plant) -> Proof:
     right = sorted({each["check"] for each in fitting})
     other = sorted(checks - set(right))
     return Proof(plant, right, other, sentence, time.monotonic() - begun)
-
-
-def copied(name: str) -> Path:
-    """A fresh copy of the code as it is in this directory, with the downloads of this one."""
-    root = HOME / name
-    shutil.rmtree(root, ignore_errors=True)
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for file in listed.stdout.splitlines():
-        if (source := ROOT / file).is_file():
-            (root / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, root / file)
-    (root / ".local").mkdir()
-    (root / ".local" / "cache").symlink_to(CACHE)
-    return root
 
 
 def main() -> None:

@@ -221,9 +221,7 @@ def _settled(patience: float) -> list[Violation]:
             time.sleep(0.5)
     finally:
         watch.close()
-    return [
-        Violation("settled", name, f"{count} still wait after {patience:.0f} s") for name, count in waits.items()
-    ]
+    return [Violation("settled", name, f"{count} still wait after {patience:.0f} s") for name, count in waits.items()]
 
 
 def _left(stack: Any) -> list[tuple[str, str, int]]:

@@ -43,7 +43,7 @@ def backbone(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
 @pytest.fixture(scope="package")
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     """The whole platform, whose limits on how often somebody may ask are lifted; after a failure its logs stay."""
-    with running_platform(request.session, "-security", **IMPATIENT) as platform:
+    with running_platform(request.session, "-security", settings=IMPATIENT) as platform:
         yield platform
 
 
