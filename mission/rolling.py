@@ -1,4 +1,7 @@
-"""Restarts the instances of a service one after the other while one more helps out, so that no request fails."""
+"""Restarts the instances of a service one after the other while one more helps out, so that no request fails.
+
+Of the gateway there is one, for there is one door: whoever comes while it is restarted waits there a moment.
+"""
 
 import time
 from collections.abc import Callable
@@ -6,7 +9,7 @@ from typing import Final
 
 from infra.local.errors import LocalError
 from infra.local.process import Daemon, tail
-from infra.local.stack import ROOT
+from infra.local.stack import ROOT, LocalStack
 from mission import place
 from mission.place import Health, ProcessState, State
 from mission.supervised import missing
@@ -22,10 +25,12 @@ def restart(state: State, service: str, told: Callable[[str], None]) -> None:
     Raises :class:`LocalError` when the platform has no such service, when it has no room for one instance more, or when
     an instance does not come back; the helper is ended in any case.
     """
-    if service not in place.services() or service == "gateway":
-        known = ", ".join(name for name in place.services() if name != "gateway")
-        raise LocalError(f"There is no {service!r} to restart instance by instance; there are {known}.")
+    if service not in place.services():
+        raise LocalError(f"There is no {service!r} to restart; there are {', '.join(place.services())}.")
     stack = place.stack()
+    if service == "gateway":
+        _renew_all(stack, state, service, told)
+        return
     number = helper(state.scale, service)
     if number < state.scale.get(service, 1):
         raise LocalError(f"There is no room for one more {service} beside {number + 1}; start the platform with fewer.")
@@ -36,12 +41,16 @@ def restart(state: State, service: str, told: Callable[[str], None]) -> None:
         extra.spawn(settings, cwd=ROOT)
         extra.wait_until(lambda: not missing(port, "/health/ready"), READY_SECONDS)
         told(f"{extra.name} helps out")
-        for instance in [each for each in state.processes if each.name.rpartition("-")[0] == service]:
-            daemon = service_daemon(stack.home, service, int(instance.name.rpartition("-")[2]), instance.port)
-            _renew(daemon, instance)
-            told(f"{instance.name} is new")
+        _renew_all(stack, state, service, told)
     finally:
         extra.stop()
+
+
+def _renew_all(stack: LocalStack, state: State, service: str, told: Callable[[str], None]) -> None:
+    for instance in [each for each in state.processes if each.name.rpartition("-")[0] == service]:
+        daemon = service_daemon(stack.home, service, int(instance.name.rpartition("-")[2]), instance.port)
+        _renew(daemon, instance)
+        told(f"{instance.name} is new")
 
 
 def _renew(daemon: Daemon, instance: ProcessState) -> None:

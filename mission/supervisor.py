@@ -26,15 +26,17 @@ from mission import place
 from mission.place import Health, Phase, State
 from mission.supervised import Supervised, missing
 
+BACKLOG: Final = 2048
 GRACE_SECONDS: Final = 10
 """What a service has to finish what it has in hand."""
 
 
-def command(service: str, port: int) -> list[str]:
-    """How one process of a service is run."""
+def command(service: str, port: int, door: int | None = None) -> list[str]:
+    """How one process of a service is run. ``door`` is the number of an open socket that it listens on instead."""
     return [
         *(sys.executable, "-m", "uvicorn", f"services.{place.package(service)}.main:create_app", "--factory"),
-        *("--host", HOST, "--port", str(port), "--no-access-log", "--log-level", "warning"),
+        *(("--host", HOST, "--port", str(port)) if door is None else ("--fd", str(door))),
+        *("--no-access-log", "--log-level", "warning"),
         *("--timeout-graceful-shutdown", str(GRACE_SECONDS), "--http", "shared.connections:Connection"),
         # The gateway says itself whose X-Forwarded-For it believes; the others believe the gateway's.
         *(["--no-proxy-headers"] if service == "gateway" else []),
@@ -60,10 +62,12 @@ def helper(scale: Mapping[str, int], service: str) -> int:
     return min(scale.get(service, 1), INSTANCES - 1)
 
 
-def service_daemon(home: Path, service: str, instance: int, port: int) -> Daemon:
-    """The process of one instance of a service."""
+def service_daemon(home: Path, service: str, instance: int, port: int, door: int | None = None) -> Daemon:
+    """The process of one instance of a service; ``door`` as in :func:`command`."""
     name = f"{service}-{instance}"
-    return Daemon(name, command(service, port), home / "logs" / f"{name}.log", home / "run" / f"{name}.pid")
+    inherits = () if door is None else (door,)
+    run = command(service, port, door)
+    return Daemon(name, run, home / "logs" / f"{name}.log", home / "run" / f"{name}.pid", inherits)
 
 
 class Supervisor:
@@ -81,12 +85,16 @@ class Supervisor:
             Supervised("mongodb", stack.mongo.daemon, stack.ports.mongo, stack.mongo.start, _nothing, http=False),
             Supervised("mail", stack.mail, stack.ports.smtp, stack.start_mail, _nothing, http=False),
         ]
+        # Held open here, so that whoever comes while the gateway is restarted waits and is not turned away.
+        self._door = socket.socket()
+        self._door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.services = [self._service(name, instance) for name in names for instance in range(scale.get(name, 1))]
         self._written: State | None = None
 
     def _service(self, name: str, instance: int) -> Supervised:
         port = self.stack.ports.service(name, instance)
-        daemon = service_daemon(self.stack.home, name, instance, port)
+        door = self._door.fileno() if name == "gateway" else None
+        daemon = service_daemon(self.stack.home, name, instance, port, door)
         settings = environment(self.stack, name, instance, self.scale)
         return Supervised(
             daemon.name,
@@ -112,6 +120,8 @@ class Supervisor:
             self.stack.start()
             for part in self.infrastructure:
                 part.found_ready()
+            if self.services:
+                self._open_door()
             for service in self.services:
                 if not self.stopping:
                     service.start()
@@ -126,6 +136,14 @@ class Supervisor:
         finally:
             self._end()
         return 1 if self.phase is Phase.FAILED else 0
+
+    def _open_door(self) -> None:
+        port = self.stack.ports.gateway
+        try:
+            self._door.bind((HOST, port))
+        except OSError as error:
+            raise LocalError(f"Port {port} is in use; choose others by MISSION_PORT_BASE.") from error
+        self._door.listen(BACKLOG)
 
     def _stop(self, *_: object) -> None:
         self.stopping = True

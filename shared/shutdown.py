@@ -15,11 +15,15 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 class _Orderly:
-    """Stands before uvicorn's own signal handler: calls back at once, and lets uvicorn end after the drain."""
+    """Stands before uvicorn's own signal handler: calls back at once, and lets uvicorn end after the drain.
 
-    def __init__(self, then: Handler, loop: asyncio.AbstractEventLoop) -> None:
+    On a socket that another process keeps open (``--fd``) it listens no more: whoever comes now waits for a successor.
+    """
+
+    def __init__(self, then: Handler, server: Server, loop: asyncio.AbstractEventLoop) -> None:
         self.callbacks: list[Callable[[], None]] = []
         self._then = then
+        self._server = server
         self._loop = loop
         self._asked = False
 
@@ -29,21 +33,28 @@ class _Orderly:
             self._then(number, frame)
             return
         self._asked = True
+        self._loop.call_soon_threadsafe(self._prepare)
+        self._loop.call_soon_threadsafe(self._loop.call_later, DRAIN_SECONDS, self._then, number, frame)
+
+    def _prepare(self) -> None:
         for callback in self.callbacks:
             callback()
-        self._loop.call_soon_threadsafe(self._loop.call_later, DRAIN_SECONDS, self._then, number, frame)
+        if self._server.config.fd is not None:
+            for each in self._server.servers:
+                each.close()
 
 
 def before_shutdown(callback: Callable[[], None]) -> None:
-    """Has ``callback`` called in the main thread when the process is asked to end, :data:`DRAIN_SECONDS` before
-    uvicorn begins to.
+    """Has ``callback`` called in the event loop when the process is asked to end, :data:`DRAIN_SECONDS` before uvicorn
+    begins to.
 
     Does nothing where uvicorn does not handle signals (an app that is served within a test).
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         present = signal.getsignal(number)
-        if isinstance(getattr(present, "__self__", None), Server) and callable(present):
-            present = _Orderly(present, asyncio.get_running_loop())
+        server = getattr(present, "__self__", None)
+        if isinstance(server, Server) and callable(present):
+            present = _Orderly(present, server, asyncio.get_running_loop())
             signal.signal(number, present)
         if isinstance(present, _Orderly):
             present.callbacks.append(callback)

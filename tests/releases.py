@@ -22,6 +22,7 @@ def copy_to(root: Path) -> None:
         if (source := ROOT / file).is_file():
             (root / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, root / file)
+    CACHE.mkdir(parents=True, exist_ok=True)
     (root / ".local").mkdir()
     (root / ".local" / "cache").symlink_to(CACHE)
 

@@ -54,12 +54,15 @@ class Daemon:
     """One supervised child process.
 
     Its output goes to ``log``, its pid to ``pid_file``. It runs in a session of its own, so that Ctrl-C in a terminal
-    reaches only the program that supervises it.
+    reaches only the program that supervises it. It inherits the open files whose numbers are in ``inherits``.
     """
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, pid_file: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, pid_file: Path, inherits: Sequence[int] = ()
+    ) -> None:
         self.name = name
         self.command = list(command)
+        self.inherits = list(inherits)
         self.log = log
         self.pid_file = pid_file
         self._child: psutil.Popen | None = None
@@ -102,6 +105,7 @@ class Daemon:
                 env={**os.environ, **(environment or {})},
                 cwd=cwd,
                 start_new_session=True,
+                pass_fds=self.inherits,
             )
         try:
             self.pid_file.write_text(f"{child.pid} {child.create_time()}")

@@ -50,13 +50,19 @@ class Door:
             await self._app(scope, receive, send)
             return
 
+        running: Service = scope["app"].state.service
+
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = headers.secured(list(message["headers"]), https=self._settings.https)
+                given = list(message["headers"])
+                if running.stopping:
+                    # The next request goes to whoever listens then.
+                    given.append((b"connection", b"close"))
+                message["headers"] = headers.secured(given, https=self._settings.https)
             await send(message)
 
         try:
-            service = self._admit(scope)
+            service = self._admit(scope, running)
         except Problem as problem:
             await problems.response(problem)(scope, receive, answer)
             return
@@ -68,9 +74,8 @@ class Door:
         else:
             await self._proxy(scope, receive, answer, service)
 
-    def _admit(self, scope: Scope) -> str | None:
+    def _admit(self, scope: Scope, running: Service) -> str | None:
         """The service that the request goes to, None for our own pages. Raises the problem for one that may not in."""
-        running: Service = scope["app"].state.service
         scope["arrival"] = stamp_arrival(self._key, running.clock.now())
         peer = scope["client"][0] if scope["client"] else ""
         address = headers.client_address(peer, scope["headers"], self._settings.trusted_proxies)

@@ -11,6 +11,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.upstreams import Upstreams
 from shared.service import Service, create_service
 from shared.settings import secrets_dir
+from shared.shutdown import before_shutdown
 
 
 def create_app(settings: GatewaySettings | None = None) -> FastAPI:
@@ -22,6 +23,9 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     upstreams = Upstreams(settings.upstreams, settings.connect_seconds)
     proxy = Proxy(upstreams, settings.total_seconds, settings.max_body_bytes, settings.open_streams)
     browsers = Sessions(settings, proxy)
+
+    async def start(_: Service) -> None:
+        before_shutdown(proxy.end_streams)
 
     async def close(_: Service) -> None:
         await upstreams.close()
@@ -35,6 +39,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
             documents.router(documents.Documents(upstreams, browsers.cookies), browsers.cookies),
         ],
         inbox=None,
+        on_start=[start],
         on_stop=[close],
         settings=settings,
         middleware=[Middleware(Door, settings=settings, proxy=proxy, sessions=browsers)],

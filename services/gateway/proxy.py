@@ -107,6 +107,8 @@ class Streams:
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: dict[str, int] = {}
+        self.ending = asyncio.Event()
+        """Set when they have to end, because the gateway does; browsers come back by themselves."""
 
     @contextmanager
     def one(self, caller: str) -> Iterator[None]:
@@ -132,6 +134,10 @@ class Proxy:
         self._total = total_seconds
         self._max_body = max_body_bytes
         self._streams = Streams(open_streams)
+
+    def end_streams(self) -> None:
+        """Ends every stream of events, for the process ends."""
+        self._streams.ending.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, service: str) -> None:
         """Serves one request by a service.
@@ -276,12 +282,17 @@ class Exchange:
         """Hands a stream of events on until one side ends it; a client that has gone does not hold the service."""
         pump = asyncio.create_task(self._pump(answer))
         hung_up = asyncio.create_task(self._until_hung_up())
+        ending = asyncio.create_task(self._streams.ending.wait())
         try:
-            await asyncio.wait({pump, hung_up}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({pump, hung_up, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not pump.done() and not hung_up.done():
+                pump.cancel()
+                await asyncio.gather(pump, return_exceptions=True)
+                await self._send({"type": "http.response.body", "body": b""})
         finally:
-            for task in (pump, hung_up):
+            for task in (pump, hung_up, ending):
                 task.cancel()
-            await asyncio.gather(pump, hung_up, return_exceptions=True)
+            await asyncio.gather(pump, hung_up, ending, return_exceptions=True)
 
     async def _until_hung_up(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

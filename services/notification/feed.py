@@ -35,7 +35,7 @@ class Feed:
         """Begins to watch, once."""
         if self._task is None:
             self._task = asyncio.create_task(self._watch(store), name="message-feed")
-            before_shutdown(self._close_from_signal)
+            before_shutdown(self.close)
 
     async def stop(self) -> None:
         """Stops watching and ends the streams."""
@@ -48,10 +48,6 @@ class Feed:
         """Has the streams end."""
         self.closing = True
         self._look_all()
-
-    def _close_from_signal(self) -> None:
-        if self._task is not None:
-            self._task.get_loop().call_soon_threadsafe(self.close)
 
     @contextmanager
     def listening(self, reader: str) -> Iterator[asyncio.Event]:

@@ -37,7 +37,10 @@ class Person:
         self.refresh_token = ""
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """A request in the person's name; ``path`` is below ``/api/v1``, or a whole address."""
+        """A request in the person's name; ``path`` is below ``/api/v1``, or a whole address.
+
+        It has the headers that a portal sends; one that is given empty is left out.
+        """
         given = options.pop("headers", {})
         answer = self._send(method, path, given, options)
         if answer.status_code == 401 and self.token:
@@ -52,7 +55,8 @@ class Person:
         if method in CHANGING:
             headers["Idempotency-Key"] = uuid.uuid4().hex
         url = path if path.startswith("http") else f"{self._platform.api}{path}"
-        return self._http.request(method, url, headers=headers | given, **options)
+        sent = {name: value for name, value in (headers | given).items() if value}
+        return self._http.request(method, url, headers=sent, **options)
 
     def _must(self, method: str, path: str, **options: Any) -> Any:
         answer = self.ask(method, path, **options)

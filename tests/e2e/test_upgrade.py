@@ -28,8 +28,8 @@ from tests.faults.evidence import Told
 
 NEXT: Final = Path(__file__).with_name("next_release.patch")
 CLIENTS: Final = 3
-PACE_SECONDS: Final = 0.1
-SOME: Final = 10
+PACE_SECONDS: Final = 0.5
+SOME: Final = 5
 CONFIRMED: Final = "eu.mission.calendar.booking.confirmed"
 OLD, NEW = f"{CONFIRMED}.v1", f"{CONFIRMED}.v2"
 
@@ -46,7 +46,9 @@ def release(tmp_path: Path) -> Path:
 def platform(request: pytest.FixtureRequest, release: Path) -> Iterator[Platform]:
     """A platform that runs from the copy, with two calendars."""
     scaled = ("--scale", "events-calendar=2")
-    with running_platform(request.session, "-upgrade", root=release, options=scaled) as platform:
+    # What Python compiles once need not be compiled at every start; empty is as if it were not set.
+    compiled = {"PYTHONDONTWRITEBYTECODE": ""}
+    with running_platform(request.session, "-upgrade", root=release, options=scaled, settings=compiled) as platform:
         yield platform
 
 
@@ -93,7 +95,10 @@ class Load:
     def goes_on(self) -> None:
         """Waits until everybody has done something more."""
         wanted = len(self.booked) + SOME
-        eventually(lambda: len(self.booked) >= wanted or any(each.done() for each in self._working), "people book")
+        eventually(
+            lambda: len(self.booked) >= wanted or any(each.done() for each in self._working),
+            lambda: f"people book; they were answered {self.answers}",
+        )
 
 
 def confirmations(platform: Platform, since: datetime) -> list[Told]:
@@ -183,7 +188,6 @@ def test_two_releases_side_by_side_lose_nothing_and_the_first_takes_over_again(
         load.goes_on()
         assert versions(platform, rolled_back) == {OLD}
         platform.run("restart", "notification")
-        platform.run("restart", "registration")
         load.goes_on()
 
     assert load.answers.keys() == {("book", 201), ("cancel", 200), ("sign up", 202)}, load.answers
@@ -193,8 +197,8 @@ def test_two_releases_side_by_side_lose_nothing_and_the_first_takes_over_again(
     messages = rows(platform, "notification", "messages", template="booking-confirmed")
     assert len(messages) == len(load.booked)
     assert len({message["caused_by"] for message in messages}) == len(load.booked)
-    for mail in load.signed_up:
-        platform.mails.link(mail, "/v1/links/")
+    mailed = Counter(mail.to for mail in platform.mails.all())
+    assert {mail: mailed[mail] for mail in load.signed_up} == dict.fromkeys(load.signed_up, 1)
     for service in STORING:
         assert not rows(platform, service, "dead_letters"), service
         assert not rows(platform, service, "parked"), service
