@@ -113,7 +113,7 @@ def versions(platform: Platform, since: datetime) -> set[str]:
 
 
 def renew(platform: Platform, name: str) -> None:
-    """Ends one instance, which comes back as the release that lies in the files now."""
+    """Ends one instance of two, which comes back as the release that lies in the files now."""
     process = platform.process(name)
     before = process.pid
     assert process.process is not None
@@ -168,7 +168,7 @@ def test_two_releases_side_by_side_lose_nothing_and_the_first_takes_over_again(
         renew(platform, "events-calendar-1")
         mixed = datetime.now(UTC)
         eventually(lambda: versions(platform, mixed) == {OLD, NEW}, "both releases of the calendar tell of bookings")
-        platform.run("restart", "events-calendar")
+        renew(platform, "events-calendar-0")
         upgraded = datetime.now(UTC)
         load.goes_on()
         assert versions(platform, upgraded) == {NEW}
@@ -183,7 +183,8 @@ def test_two_releases_side_by_side_lose_nothing_and_the_first_takes_over_again(
 
         # And back: whoever tells in the new version first, then whoever reads it, when all of it is read.
         releases.patch(release, NEXT, back=True)
-        platform.run("restart", "events-calendar")
+        renew(platform, "events-calendar-0")
+        renew(platform, "events-calendar-1")
         rolled_back = datetime.now(UTC)
         load.goes_on()
         assert versions(platform, rolled_back) == {OLD}
