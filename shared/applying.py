@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import structlog
 from opentelemetry import propagate, trace
 from prometheus_client import Counter
-from pymongo import ASCENDING, ReplaceOne, UpdateOne
+from pymongo import ASCENDING, DeleteOne, ReplaceOne, UpdateOne
 
 from shared import context, dead_letters
 from shared.collisions import is_collision
@@ -108,6 +108,7 @@ class Applier:
 
     async def _apply_in(self, items: Sequence[Item], tx: Transaction) -> set[str]:
         states = await self._states(tx, {item.state for item in items})
+        fronts = await self._fronts(tx, {item.state for item in items if item.waited})
         parked: set[str] = set()
         if any(state.held for state in states.values()):
             ids = {"_id": {"$in": [item.parked_id for item in items]}}
@@ -116,17 +117,20 @@ class Applier:
         applied: set[str] = set()
         for item in items:
             state = states.setdefault(item.state, State(id=item.state))
-            decision = item.decision
-            known = self._is_known(item, state) or (bool(parked) and item.parked_id in parked)
-            if known if decision is None else not await dead_letters.awaiting(tx, decision):
+            outcome: Outcome | None
+            if item.waited:
+                outcome = await self._take_up(tx, item, state, parked, fronts)
+            elif item.decision is not None:
+                outcome = await self._settle(tx, item, state, item.decision)
+            elif self._is_known(item, state) or item.parked_id in parked:
                 REPEATED.labels(item.origin.topic).inc()
-                continue
-            if decision is not None:
-                outcome = await self._settle(tx, item, state, decision)
+                outcome = None
             elif state.held:
                 outcome = self._park(tx, item, state, None)
             else:
                 outcome = await self._try(tx, item, state)
+            if outcome is None:
+                continue
             if outcome is Outcome.APPLIED:
                 applied.add(item.aggregate)
             changed[state.id] = state
@@ -152,8 +156,41 @@ class Applier:
         state.reach(item.place)
         return Outcome.APPLIED
 
-    async def _settle(self, tx: Transaction, item: Item, state: State, decision: Decision) -> Outcome:
-        """Does with a dead letter what an operator decided, and notes it; its aggregate's parked events may go on."""
+    @staticmethod
+    async def _fronts(tx: Transaction, states: set[str]) -> dict[str, str]:
+        """The first parked event of each of these aggregates."""
+        if not states:
+            return {}
+        first: list[dict[str, Any]] = [
+            {"$match": {"state": {"$in": sorted(states)}}},
+            {"$sort": {"state": 1, "_id": 1}},
+            {"$group": {"_id": "$state", "first": {"$first": "$_id"}}},
+        ]
+        return {row["_id"]: row["first"] async for row in tx.raw(WAITING).aggregate(first, session=tx.session)}
+
+    async def _take_up(
+        self, tx: Transaction, item: Item, state: State, parked: set[str], fronts: dict[str, str]
+    ) -> Outcome | None:
+        """Tries an event that was parked; None when it waits no more, or others of its aggregate wait before it."""
+        if item.parked_id not in parked or state.blocked_by or fronts.get(state.id, item.parked_id) != item.parked_id:
+            return None
+        tx.defer(WAITING, DeleteOne({"_id": item.parked_id}))
+        state.waiting -= 1
+        outcome = Outcome.APPLIED if self._is_known(item, state) else await self._try(tx, item, state)
+        if outcome is Outcome.APPLIED:
+            # The next one may follow.
+            fronts.pop(state.id, None)
+        else:
+            fronts[state.id] = item.parked_id
+        return outcome
+
+    async def _settle(self, tx: Transaction, item: Item, state: State, decision: Decision) -> Outcome | None:
+        """Does with a dead letter what an operator decided, and notes it; its aggregate's parked events may go on.
+
+        None when the letter no longer waits for this decision.
+        """
+        if not await dead_letters.awaiting(tx, decision):
+            return None
         if state.blocked_by == decision.letter:
             state.blocked_by = None
         # The record itself may have come once more and wait behind its letter.
@@ -233,40 +270,27 @@ class Applier:
         return await self._store.get(LETTERS, letter.id)
 
     async def take_up(self, which: dict[str, Any]) -> None:
-        """Tries parked events again, those that fit the filter and then the ones behind them, in order."""
-        for state_id in await self._store.raw(WAITING).distinct("state", which):
-            while await self._take_up_next(state_id):
-                pass
+        """Tries parked events again, those that fit the filter and then the ones behind them and those that wait for
+        them, in order.
 
-    async def _take_up_next(self, state_id: str) -> bool:
-        """Tries the first parked event of an aggregate; returns whether it was applied and another may follow."""
-        rows = await self._store.find(WAITING, {"state": state_id}, sort=[("_id", ASCENDING)], limit=1)
-        if not rows:
-            return False
-        row = rows[0]
-        item = self._reading.again(row)
-
-        async def attempt(tx: Transaction) -> bool:
-            state = (await self._states(tx, {state_id}))[state_id]
-            if state.blocked_by or not await tx.delete(WAITING, {"_id": row.id}):
-                return False
-            if item.place > state.reached:
-                if item.error is not None:
-                    await self._bury(tx, item, state, item.error)
-                else:
-                    await self._handle(tx, item)
-                    state.version, state.ordinal = item.place
-            state.waiting -= 1
-            await tx.update(STATES, {"_id": state_id}, state.change())
-            return state.blocked_by is None
-
-        try:
-            return await self._transaction(attempt)
-        except NotYetKnown as missing:
-            await self._store.db[WAITING.name].update_one({"_id": row.id}, {"$set": {"waiting_for": missing.id}})
-            return False
-        except Exception as error:
-            if is_outage(error) or is_duplicate(error) or isinstance(error, OSError):
-                return False
-            item.error = error
-            return await self._transaction(attempt)
+        Raises what trying again can heal.
+        """
+        while states := await self._store.raw(WAITING).distinct("state", which):
+            applied: set[str] = set()
+            last = ""
+            while True:
+                page = {"state": {"$in": states}, "_id": {"$gt": last}}
+                rows = await self._store.find(WAITING, page, sort=[("_id", ASCENDING)], limit=MAX_RECORDS)
+                if not rows:
+                    break
+                items = [self._reading.again(row) for row in rows]
+                for item in items:
+                    item.waited = True
+                done = await self.apply(items)
+                applied |= done
+                # Of what still waits, no more need to be read: they wait behind it.
+                moving = {item.state for item in items if item.aggregate in done}
+                stuck = {item.state for item in items} - moving
+                states = [state for state in states if state not in stuck]
+                last = rows[-1].id
+            which = {"waiting_for": {"$in": sorted(applied)}}

@@ -194,7 +194,7 @@ class Consumer:
         self._applied.set()
         self._busy_since = self._lagging_since = None
         if applied and self.applier.any_parked:
-            await self.applier.take_up({"waiting_for": {"$in": sorted(applied)}})
+            await self._until_done(partial(self.applier.take_up, {"waiting_for": {"$in": sorted(applied)}}))
 
     def _halt(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, error: Exception) -> None:
         consumer.pause(partition)

@@ -16,7 +16,10 @@ from shared.records import KeptRecord, Origin
 
 @dataclass(slots=True)
 class Item:
-    """A record as this service sees it. Neither handlers nor error: it is none of its business."""
+    """A record as this service sees it. Neither handlers nor error: it is none of its business.
+
+    ``waited`` says that it was parked and is tried again.
+    """
 
     origin: Origin
     key: str
@@ -31,6 +34,7 @@ class Item:
     raw_handler: RawHandler | None = None
     error: Exception | None = None
     decision: Decision | None = None
+    waited: bool = False
 
     @property
     def state(self) -> str:

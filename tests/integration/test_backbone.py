@@ -23,6 +23,7 @@ from shared.dead_letters import Action, Outcome
 from shared.ids import new_id
 from shared.problems import NotYetKnown, trace_id
 from shared.service import Service
+from shared.states import WAITING
 from shared.store import Transaction
 from shared.testing import Topics, eventually
 from tests.integration import backbone
@@ -275,6 +276,36 @@ async def test_an_event_that_refers_to_something_unknown_waits_for_it(stack: Loc
         assert not await backbone.orders(reader, early)
         await backbone.write_city(producer, late)
         await applied(reader, [early], 2)
+
+
+async def test_many_that_wait_are_taken_up_with_those_that_wait_for_them_and_a_bad_one_alone_is_kept(
+    stack: LocalStack, producer: Service
+) -> None:
+    first = City(id=new_id("city"))
+    waiting = await story(producer, 30, 3)
+    # The second waits for the first, the third for the second, and so on; one of them is bad when its turn comes.
+    before = dict(zip((city.id for city in waiting), (city.id for city in [first, *waiting]), strict=False))
+    bad = waiting[-1]
+
+    async def needs_previous(tx: Transaction, envelope: Envelope) -> None:
+        city = envelope.attributes.subject
+        if city in before:
+            await tx.flush()
+            if await tx.get(backbone.SEEN, before[city]) is None:
+                raise NotYetKnown("city", before[city])
+            if city == bad.id:
+                raise ValueError("it cannot be applied")
+
+    others = await story(producer, 2, 2)
+    async with backbone.running(stack, backbone.READER, backbone.counting_inbox(before=needs_previous)) as reader:
+        await applied(reader, others, 2)
+        assert not await backbone.orders(reader, *waiting)
+        await backbone.write_city(producer, first)
+        await applied(reader, [first], 1)
+        await applied(reader, waiting[:-1], 3)
+        assert (await one_listed(stack, bad.id)).letter.attempt == 1
+        left = await reader.store.find(WAITING, {})
+        assert [row.state for row in left] == [f"{TOPIC} {bad.id}"] * 2, "what comes behind it waits"
 
 
 async def test_an_outage_of_the_database_loses_nothing_and_makes_no_dead_letter(
