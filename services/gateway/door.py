@@ -4,7 +4,6 @@ Plain ASGI, inside the telemetry's middleware and around everything else.
 """
 
 import time
-from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,9 +18,6 @@ from shared import problems
 from shared.identity import Caller, KeyRing, not_signed_in, stamp_arrival
 from shared.problems import Problem
 from shared.service import Service
-
-VERIFIED_SECONDS: Final = 10.0
-VERIFIED_TOKENS: Final = 10_000
 
 
 class Passed:
@@ -42,7 +38,6 @@ class Door:
         self._key = settings.gateway_key.get_secret_value()
         self._addresses = Limiter(settings.address_rate, settings.address_burst)
         self._people = Limiter(settings.person_rate, settings.person_burst)
-        self._verified: dict[str, tuple[float, Caller]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -88,7 +83,7 @@ class Door:
         length = headers.value(scope["headers"], b"content-length")
         if length is not None and length.isdigit() and int(length) > self._settings.max_body_bytes:
             raise too_large(self._settings.max_body_bytes)
-        caller = self._caller(scope, running.keys, now)
+        caller = self._caller(scope, running.keys)
         if caller is not None:
             scope["caller_bucket"] = caller.id
             _check(self._people, caller.id, now)
@@ -99,7 +94,7 @@ class Door:
         scope["route"] = Passed(segment)
         return service
 
-    def _caller(self, scope: Scope, keys: KeyRing, now: float) -> Caller | None:
+    def _caller(self, scope: Scope, keys: KeyRing) -> Caller | None:
         """Whose token the request carries, None without one. Raises a 401 problem for a bad token.
 
         Services verify it again; here it is refused early, and who sent it is known for the limits.
@@ -109,13 +104,13 @@ class Door:
             return None
         header = headers.value(scope["headers"], b"authorization")
         if header is None:
-            return self._by_cookie(scope, keys, now)
+            return self._by_cookie(scope, keys)
         scheme, _, token = header.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise not_signed_in("The Authorization header must be 'Bearer <token>'.", "token-invalid")
-        return self._verify(token.strip(), keys, now)
+        return _verified(token.strip(), keys)
 
-    def _by_cookie(self, scope: Scope, keys: KeyRing, now: float) -> Caller | None:
+    def _by_cookie(self, scope: Scope, keys: KeyRing) -> Caller | None:
         """Whose cookies the request carries, when it may act by them; services get the cookie's token as a bearer's."""
         given: list[headers.Header] = scope["headers"]
         unsafe = scope["method"] not in csrf.SAFE_METHODS
@@ -126,7 +121,7 @@ class Door:
         token = cookies.read(given, cookies.access)
         if token is None:
             return None
-        caller = self._verify(token, keys, now)
+        caller = _verified(token, keys)
         if unsafe:
             csrf.check_origin(given, self._settings.origin)
             person = caller.person if caller else None
@@ -134,21 +129,10 @@ class Door:
         scope["headers"] = [*given, (b"authorization", f"Bearer {token}".encode("latin-1"))]
         return caller
 
-    def _verify(self, token: str, keys: KeyRing, now: float) -> Caller | None:
-        """Whose token this is, None while no keys are known and services have to decide.
 
-        What was found good is remembered for a moment, because to verify a signature costs as much as all else here.
-        """
-        if not keys.ready.is_set():
-            return None
-        known = self._verified.get(token)
-        if known is not None and known[0] > now:
-            return known[1]
-        caller = keys.verify(token)
-        if len(self._verified) >= VERIFIED_TOKENS:
-            self._verified.clear()
-        self._verified[token] = (now + VERIFIED_SECONDS, caller)
-        return caller
+def _verified(token: str, keys: KeyRing) -> Caller | None:
+    """Whose token this is, None while no keys are known and services have to decide."""
+    return keys.verify(token) if keys.ready.is_set() else None
 
 
 def _check(limiter: Limiter, caller: str, now: float) -> None:
