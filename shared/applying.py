@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from opentelemetry import propagate, trace
 from prometheus_client import Counter
 from pymongo import ASCENDING, DeleteOne, ReplaceOne, UpdateOne
 
@@ -28,6 +27,7 @@ from shared.items import Item, Reading
 from shared.problems import NotYetKnown
 from shared.states import STATES, WAITING, Parked, State
 from shared.store import TRANSACTION_SECONDS, Store, Transaction, is_duplicate, is_outage
+from shared.telemetry import span_of_event
 
 MAX_RECORDS = 500
 CROWD_SECONDS = 1.0
@@ -40,7 +40,6 @@ REPEATED = Counter("mission_events_repeated_total", "Events that were known alre
 DEAD = Counter("mission_dead_letters_total", "Records that could not be applied", ["topic", "reason"])
 
 log = structlog.get_logger()
-tracer = trace.get_tracer("mission")
 
 
 class Applier:
@@ -216,16 +215,15 @@ class Applier:
             origin = item.origin
             key, headers = item.key.encode(), tuple(item.headers)
             raw = RawRecord(origin.topic, origin.partition, origin.offset, key, item.value, headers, item.timestamp_ms)
-            with tracer.start_as_current_span(f"{origin.topic} process"), context.within(context.Context(origin.topic)):
+            with span_of_event(f"{origin.topic} process", None), context.within(context.Context(origin.topic)):
                 await item.raw_handler(tx, raw)
         elif item.handlers:
             assert item.envelope is not None
             attributes = item.envelope.attributes
-            parent = propagate.extract({"traceparent": attributes.traceparent}) if attributes.traceparent else None
             cause = context.Context(
                 attributes.actor, attributes.onbehalfof, attributes.correlationid or attributes.id, attributes.id
             )
-            with tracer.start_as_current_span(f"{attributes.type} process", parent), context.within(cause):
+            with span_of_event(f"{attributes.type} process", attributes.traceparent), context.within(cause):
                 for handler in item.handlers:
                     await handler(tx, item.envelope.event, item.envelope)
         APPLIED.labels(item.origin.topic).inc()

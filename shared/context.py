@@ -1,7 +1,6 @@
 """Who causes what happens now: set at the door (HTTP or Kafka), read where events are written."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,11 +43,16 @@ def amend(**changes: Any) -> None:
     _current.set(replace(_current.get(), **changes))
 
 
-@contextmanager
-def within(context: Context) -> Iterator[None]:
-    """Works in another context and comes back."""
-    token = _current.set(context)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class within:
+    """Works in another context and comes back. A class, for it is entered for every event."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

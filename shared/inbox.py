@@ -53,8 +53,11 @@ class Projection:
     handler: Handler
 
     async def __call__(self, tx: Transaction, event: Any, envelope: Envelope) -> None:
-        with tx.projecting():
+        tx.projecting = True
+        try:
             await self.handler(tx, event, envelope)
+        finally:
+            tx.projecting = False
 
 
 Table = dict[type[Event], list[Handler]]

@@ -7,8 +7,8 @@ successor (PyMongo's asyncio client) is a change of one file.
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -125,7 +125,9 @@ class Transaction(Reader):
         self._answers: dict[str, outbox.Row] = {}
         self._generation = store.present
         self._settled = False
-        self._projecting = False
+        self.projecting = False
+        """While it is true only projections can be written and nothing can be told; else no projection can."""
+
         self._projections = False
         self.writes = 0
         self.saving: str | None = None
@@ -144,17 +146,8 @@ class Transaction(Reader):
         self._projections |= isinstance(collection, Collection) and collection.projected
         return super().raw(collection)
 
-    @contextmanager
-    def projecting(self) -> Iterator[None]:
-        """Within it only projections can be written and nothing can be told; outside it no projection can."""
-        self._projecting = True
-        try:
-            yield
-        finally:
-            self._projecting = False
-
     def _write(self, collection: Collection[Any]) -> None:
-        if collection.projected is not self._projecting:
+        if collection.projected is not self.projecting:
             raise TypeError(f"{collection.name}: projections are written by handlers that project, truth by all others")
         self.writes += 1
 
@@ -199,7 +192,7 @@ class Transaction(Reader):
         (aggregate, version, ordinal) must be unique for all time: it makes the event's id. Raises a 413 problem for
         an event that is larger than its topic takes.
         """
-        if self._projecting:
+        if self.projecting:
             raise TypeError(f"{event}: what projects tells nothing, for it is done again when a generation is built")
         now = self._store.clock.now()
         self.emit_record(outbox.row_of(event, aggregate, version, ordinal, self._store.service, now))
