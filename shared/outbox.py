@@ -4,6 +4,7 @@ At least once: a repeat has the same id and the same bytes. Per aggregate the or
 """
 
 import asyncio
+import collections
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -155,7 +156,8 @@ class Relay:
         self._wake = asyncio.Event()
         self._careful = False
         self._parked: set[str] = set()
-        self._marking: tuple[Row, asyncio.Task[None]] | None = None
+        self._ahead: asyncio.Task[list[Row]] | None = None
+        self._marking: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.stuck_since: float | None = None
 
@@ -173,9 +175,12 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             async with asyncio.timeout(3):
+                self._look_back()
                 await self._marked()
                 if await self._lease():
                     await self._drain()
+                    self._look_back()
+                    await self._marked()
                     await self._store.db["leases"].delete_one({"_id": "relay", "owner": self._owner})
         except (Exception, asyncio.CancelledError) as error:
             log.warning("relay-stopped-with-rows-left", error=repr(error))
@@ -208,6 +213,7 @@ class Relay:
             try:
                 if loop.time() - renewed >= RENEW_SECONDS:
                     if not await self._lease():
+                        self._look_back()
                         # Whoever has the lease measures.
                         AGE.set(0)
                         PARKED.set(0)
@@ -225,6 +231,7 @@ class Relay:
             except Exception as error:
                 self.stuck_since = self.stuck_since or loop.time()
                 log.warning("relay-retries", error=repr(error), backoff=backoff)
+                self._look_back()
                 await self._close_producer()
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, 2.0)
@@ -261,11 +268,14 @@ class Relay:
     async def _drain(self) -> bool:
         """Publishes up to one batch; returns whether there may be more.
 
-        A full batch is marked while the next one is read behind it and published. Raises whatever made a row fail that
-        may succeed later, or what kept rows from being marked; the rows that were acknowledged are marked first.
+        While a full batch is published the next one is read behind it, and while that is published the first is marked.
+        Raises whatever made a row fail that may succeed later, or what kept rows from being marked; the rows that were
+        acknowledged are marked first.
         """
-        behind = self._marking is not None
-        rows = await self._waiting()
+        ahead, self._ahead = self._ahead, None
+        rows = await (ahead or self._waiting())
+        if len(rows) == BATCH and not self._careful:
+            self._ahead = asyncio.create_task(self._waiting(behind=rows[-1]), name="relay-read")
         PARKED.set(len(self._parked))
         created = [row["created"] for row in rows if "created" in row]
         AGE.set((self._store.clock.now() - min(created)).total_seconds() if created else 0)
@@ -284,33 +294,40 @@ class Relay:
             await self._mark(done)
             self._careful = True
             raise errors[0]
-        if len(rows) == BATCH:
-            self._marking = rows[-1], asyncio.create_task(self._mark(done), name="relay-mark")
+        if self._ahead is not None:
+            self._marking = asyncio.create_task(self._mark(done), name="relay-mark")
             return True
         await self._mark(done)
         AGE.set(0)
         # What came in before the place that was read from has not been seen yet.
-        return behind
+        return ahead is not None
 
-    async def _waiting(self) -> list[Row]:
-        """The next batch: from the beginning, or behind the rows that are being marked."""
+    def _look_back(self) -> None:
+        """Forgets what was read ahead; the next batch is read from the beginning."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            self._ahead = None
+
+    async def _waiting(self, behind: Row | None = None) -> list[Row]:
+        """The next batch: from the beginning, or behind the row that ends the batch before."""
         waiting: dict[str, Any] = {"published": False}
         if self._parked:
             waiting["aggregate"] = {"$nin": sorted(self._parked)}
         order = ("aggregate", "version", "ordinal")
         found = self._store.snapshot(COLLECTION).find(waiting, hint=UNPUBLISHED)
         found = found.sort([(field, ASCENDING) for field in order])
-        if self._marking is None:
+        if behind is None:
+            # Or it would be published once more.
+            await self._marked()
             return await found.limit(BATCH).to_list(None)
-        last, _ = self._marking
         # The place itself comes too, unless it is marked by now.
-        rows = await found.min([(field, last[field]) for field in order]).limit(BATCH + 1).to_list(None)
-        return [row for row in rows if row["_id"] != last["_id"]][:BATCH]
+        rows = await found.min([(field, behind[field]) for field in order]).limit(BATCH + 1).to_list(None)
+        return [row for row in rows if row["_id"] != behind["_id"]][:BATCH]
 
     async def _marked(self) -> None:
         """Waits until the batch before is marked."""
         if self._marking is not None:
-            _, task = self._marking
+            task = self._marking
             try:
                 await asyncio.shield(task)
             finally:
@@ -339,8 +356,8 @@ class Relay:
             ids = [row["_id"] for row in rows]
             mark = {"$set": {"published": True}, "$currentDate": {"published_at": True}}
             await self._store.db[COLLECTION].update_many({"_id": {"$in": ids}}, mark)
-            for row in rows:
-                PUBLISHED.labels(row["topic"]).inc()
+            for topic, count in collections.Counter(row["topic"] for row in rows).items():
+                PUBLISHED.labels(topic).inc(count)
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
