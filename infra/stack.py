@@ -49,22 +49,31 @@ class Stack:
         self._apply_quotas(platforms)
 
     def add_platform(self, platform: str) -> Path:
-        """Opens the door for a national platform, while everything runs: topics, user, access rules, quota.
+        """Opens the door for one national platform, as :meth:`add_platforms` does for many."""
+        return self.add_platforms([platform])[0]
 
-        Returns the path of a client configuration that the platform can use as it is (librdkafka's property names,
-        as kcat and confluent-kafka read them). Adding it again changes nothing.
+    def add_platforms(self, platforms: Sequence[str]) -> list[Path]:
+        """Opens the door for national platforms, while everything runs: topics, users, access rules, quotas.
 
-        Raises :class:`LocalError` for an id that is not a country code followed by words.
+        Returns for each the path of a client configuration that it can use as it is (librdkafka's property names, as
+        kcat and confluent-kafka read them). Adding one again changes nothing.
+
+        Raises :class:`LocalError`, before anything is done, for an id that is not a country code followed by words.
         """
-        try:
-            TypeAdapter(PlatformId).validate_python(platform)
-        except ValidationError as error:
-            raise LocalError(
-                f"{platform!r} is not a platform id; write the country code first, as se-viable-cities."
-            ) from error
-        principal = platform_principal(platform)
-        self.secrets.kafka(principal)
+        for platform in platforms:
+            try:
+                TypeAdapter(PlatformId).validate_python(platform)
+            except ValidationError as error:
+                raise LocalError(
+                    f"{platform!r} is not a platform id; write the country code first, as se-viable-cities."
+                ) from error
+        principals = [platform_principal(platform) for platform in platforms]
+        for principal in principals:
+            self.secrets.kafka(principal)
         self.apply_registry()
+        return [self._client_properties(principal) for principal in principals]
+
+    def _client_properties(self, principal: str) -> Path:
         client = self.kafka.client(principal, outside=True)
         self.secrets.put(principal, "client.properties", "".join(f"{name}={value}\n" for name, value in client.items()))
         return self.secrets.directory(principal) / "client.properties"

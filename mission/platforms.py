@@ -28,16 +28,18 @@ def listed(stack: Stack) -> dict[str, tuple[int, PlatformListed]]:
     return entries
 
 
-def add(stack: Stack, entry: PlatformListed) -> Path:
-    """Adds a platform, or gives its entry in the directory a new version; the same again changes nothing.
+def add(stack: Stack, *entries: PlatformListed) -> list[Path]:
+    """Adds platforms, or gives their entries in the directory a new version; the same again changes nothing.
 
-    Returns the path of a client configuration that the platform can use as it is. Raises :class:`LocalError` when
-    the broker does not take it.
+    Returns for each the path of a client configuration that it can use as it is. Raises :class:`LocalError` when the
+    broker does not take one.
     """
-    properties = stack.add_platform(entry.platform)
-    version, present = listed(stack).get(entry.platform, (0, None))
-    if present != entry:
-        _publish(stack, entry, version + 1)
+    properties = stack.add_platforms([entry.platform for entry in entries])
+    known = listed(stack)
+    for entry in entries:
+        version, present = known.get(entry.platform, (0, None))
+        if present != entry:
+            _publish(stack, entry, version + 1)
     return properties
 
 

@@ -40,5 +40,5 @@ def add_platform(
     except ValidationError as error:
         first = error.errors()[0]
         raise LocalError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.") from error
-    properties = platforms.add(place.operated(), listed)
+    (properties,) = platforms.add(place.operated(), listed)
     console.print(f"{name} can send. Its client configuration, with its password: {properties}", soft_wrap=True)

@@ -63,8 +63,9 @@ class Operated:
         self.url = stack.public_url
 
     def add_platforms(self, entries: Sequence[PlatformListed]) -> dict[str, Path]:
-        """Adds them one by one, as an operator would."""
-        return {entry.platform: platforms.add(self._stack, entry) for entry in entries}
+        """As ``mission platform add``, for all at once."""
+        paths = platforms.add(self._stack, *entries)
+        return {entry.platform: path for entry, path in zip(entries, paths, strict=True)}
 
     def forward(self, by: timedelta) -> None:
         """As ``mission clock forward``."""

@@ -88,7 +88,7 @@ async def build(platform: Platform, door: Door, offices: int) -> World:
             return person
 
         helpdesk, organiser, manager = await asyncio.gather(*map(hired, ("helpdesk", "organiser", "programme-manager")))
-        client = await asyncio.to_thread(platforms.add, place.stack(), entry(PLATFORM))
+        (client,) = await asyncio.to_thread(platforms.add, place.stack(), entry(PLATFORM))
         world = World(door, client=client)
         world.place = await until(lambda: _place(door), "The directory of places does not know Lisbon.", seconds=180)
         numbers = range(offices)

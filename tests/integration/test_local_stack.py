@@ -30,8 +30,7 @@ SWEDEN, SPAIN = "se-viable-cities", "es-cities-2030"
 @pytest.fixture(scope="module")
 def platforms(stack: LocalStack) -> tuple[str, str]:
     """Two national platforms, added while everything runs."""
-    for platform in (SWEDEN, SPAIN):
-        stack.add_platform(platform)
+    stack.add_platforms([SWEDEN, SPAIN])
     return SWEDEN, SPAIN
 
 

@@ -32,8 +32,7 @@ def backbone(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
     failed_before = request.session.testsfailed
     stack = LocalStack(TEST_HOMES / f"run-{os.getpid()}-backbone", Ports.free())
     with stack:
-        for platform in PLATFORMS:
-            stack.add_platform(platform)
+        stack.add_platforms(PLATFORMS)
         ensure_users(stack.kafka.admin(), dict([stack.secrets.kafka(STRANGER)]))
         yield stack
     if request.session.testsfailed == failed_before:

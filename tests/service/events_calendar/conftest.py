@@ -141,7 +141,7 @@ class Outsider:
 def pool(stack: LocalStack) -> Iterator[Outsider]:
     """Platforms that have their credentials before the calendar starts, each for one test."""
     ids = [f"se-{uuid4().hex[:8]}" for _ in range(10)]
-    paths = [stack.add_platform(id) for id in ids]
+    paths = stack.add_platforms(ids)
     return iter([Outsider(id, properties(path)) for id, path in zip(ids, paths, strict=True)])
 
 
