@@ -83,11 +83,29 @@ class Link:
             while piece := await reader.read(PIECE_BYTES):
                 if self._mode is Mode.SLOW:
                     await asyncio.sleep(SLOW_SECONDS)
-                await self._passes.wait()
+                if not self._passes.is_set() and not (piece := await self._held(reader, piece)):
+                    break
                 writer.write(piece)
                 await writer.drain()
             # The other end hung up, which nobody hears of either while nothing passes.
             await self._passes.wait()
+
+    async def _held(self, reader: asyncio.StreamReader, piece: bytes) -> bytes:
+        """What was sent while nothing passed. It arrives afterwards, and is lost with its sender: nothing then."""
+        passes = asyncio.create_task(self._passes.wait())
+        try:
+            while True:
+                more = asyncio.create_task(reader.read(PIECE_BYTES))
+                await asyncio.wait({passes, more}, return_when=asyncio.FIRST_COMPLETED)
+                if not more.done():
+                    more.cancel()
+                    await asyncio.gather(more, return_exceptions=True)
+                    return piece
+                if not more.result():
+                    return b""
+                piece += more.result()
+        finally:
+            passes.cancel()
 
 
 async def serve(table: Mapping[str, tuple[int, int]]) -> None:
