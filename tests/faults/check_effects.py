@@ -137,12 +137,13 @@ def _counted_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _steps(evidence: Evidence) -> Iterator[Violation]:
-    """A city's first booking of an orientation session completes that step, once."""
-    oriented = {
-        row["city_id"]
-        for row in evidence.rows("registration", "bookings").values()
-        if row["session_kind"] == "orientation"
-    }
+    """A city's first place in an orientation session completes that step, once; to wait for one does not."""
+    places = (
+        BookingConfirmed.model_validate_json(each.value or b"")
+        for each in evidence.first
+        if each.attributes.type == BookingConfirmed.type
+    )
+    oriented = {place.city_id for place in places if place.session_kind == "orientation" and place.city_id}
     told: Counter[tuple[str, str]] = Counter()
     for each in evidence.first:
         if each.attributes.type == OnboardingStepCompleted.type:
