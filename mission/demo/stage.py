@@ -11,10 +11,8 @@ from infra.compose.stack import HOME, ComposeStack
 from infra.local.errors import LocalError
 from mission import lifecycle, place
 
-SCALE: Final = {"events-calendar": 2, "notification": 2}
-"""The race for a training's places is run through two instances; and an instance sends its mails one after the other,
-which is what the story waits for most.
-"""
+SCALE: Final = {"events-calendar": 2}
+"""The race for a training's places is run through two instances."""
 
 KEPT: Final = frozenset({"cache", "demo"})
 """What stays where it is: downloads, and the reports of demonstrations."""
