@@ -21,12 +21,14 @@ from infra.local import HOST
 from infra.local.errors import LocalError
 from infra.local.ports import INSTANCES, Ports
 from infra.local.process import Daemon, end
-from infra.local.stack import ROOT, LocalStack
+from infra.local.stack import ROOT, LocalStack, in_use
 from mission import place
 from mission.place import Health, Phase, State
 from mission.supervised import Supervised, missing
 
 BACKLOG: Final = 2048
+"""How many may wait at the door, as many as uvicorn lets wait."""
+
 GRACE_SECONDS: Final = 10
 """What a service has to finish what it has in hand."""
 
@@ -142,7 +144,7 @@ class Supervisor:
         try:
             self._door.bind((HOST, port))
         except OSError as error:
-            raise LocalError(f"Port {port} is in use; choose others by MISSION_PORT_BASE.") from error
+            raise LocalError(in_use([port])) from error
         self._door.listen(BACKLOG)
 
     def _stop(self, *_: object) -> None:

@@ -287,8 +287,7 @@ class Applier:
                 done = await self.apply(items)
                 applied |= done
                 # Of what still waits, no more need to be read: they wait behind it.
-                moving = {item.state for item in items if item.aggregate in done}
-                stuck = {item.state for item in items} - moving
+                stuck = {item.state for item in items if item.aggregate not in done}
                 states = [state for state in states if state not in stuck]
                 last = rows[-1].id
             which = {"waiting_for": {"$in": sorted(applied)}}

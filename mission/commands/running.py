@@ -93,7 +93,7 @@ def demo() -> None:
 
 @app.command()
 def restart(service: Annotated[str, typer.Argument(help="Such as catalogue.")]) -> None:
-    """Restart a service instance by instance so that no request fails (after an update of its code, say)."""
+    """Restart a service instance by instance, so that no request fails (after an update of its code, say)."""
     rolling.restart(running(), service, console.print)
 
 

@@ -18,7 +18,7 @@ from aiosmtplib import (
     SMTPRecipientRefused,
     SMTPResponseException,
 )
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from prometheus_client import Counter, Gauge
 from pymongo.errors import PyMongoError
 
@@ -30,6 +30,7 @@ from services.notification.usecases import delivery
 from services.notification.usecases.delivery import Letter
 from shared.ids import new_id
 from shared.store import Store
+from shared.telemetry import trace_of
 
 BACKOFF_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 LOOK_SECONDS: Final = 2.0
@@ -146,7 +147,7 @@ class Sender:
 
     async def _deal_with(self, store: Store, letter: Letter) -> None:
         mail = letter.mail
-        parent = propagate.extract({"traceparent": mail.traceparent} if mail.traceparent else {})
+        parent = trace_of(mail.traceparent)
         with tracer.start_as_current_span("mail send", parent, kind=trace.SpanKind.CLIENT) as span:
             outcome, reason = letter.outcome, letter.reason
             if letter.content is None and outcome is None:

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Final
 
-from opentelemetry import context as otel
-from opentelemetry import propagate
 from pymongo import UpdateOne
 
 from contracts.notification import Channel, DeliveryState, DeliveryStateChanged
@@ -21,6 +19,7 @@ from services.notification.usecases.telling import contacts
 from services.notification.usecases.wording import names_in, reader_of, word
 from shared import context
 from shared.store import Row, Store, Transaction
+from shared.telemetry import following, trace_of
 
 CLAIM_SECONDS: Final = 60
 BATCH: Final = 50
@@ -159,12 +158,9 @@ def _record(tx: Transaction, message: Message, mail: Mail, outcome: DeliveryStat
     )
     version = message.version + 1
     tx.defer(MESSAGES, UpdateOne({"_id": message.id}, {"$set": {"mail": state.model_dump(), "version": version}}))
-    token = otel.attach(propagate.extract({"traceparent": mail.traceparent} if mail.traceparent else {}))
-    try:
-        with context.within(context.Context(correlation=mail.correlation, causation=mail.caused_by)):
-            tx.emit(changed, message.id, version)
-    finally:
-        otel.detach(token)
+    cause = context.Context(correlation=mail.correlation, causation=mail.caused_by)
+    with following(trace_of(mail.traceparent)), context.within(cause):
+        tx.emit(changed, message.id, version)
 
 
 async def waiting(store: Store) -> int:

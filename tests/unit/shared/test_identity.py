@@ -8,6 +8,7 @@ from joserfc.jwk import OKPKey
 from shared.identity import LEEWAY_SECONDS, Caller, KeyRing, issue
 from shared.problems import Problem
 
+KEY = OKPKey.generate_key("Ed25519")
 ISSUED_TO = Caller("prs_1", frozenset({"city_1"}))
 
 
@@ -17,9 +18,6 @@ def ring() -> KeyRing:
     found = KeyRing({})
     found.add("k1", KEY.as_dict(private=False))
     return found
-
-
-KEY = OKPKey.generate_key("Ed25519")
 
 
 def refused(ring: KeyRing, token: str) -> str:
