@@ -30,7 +30,7 @@ from shared.outbox import Relay
 from shared.paging import Cursors
 from shared.problems import Problem
 from shared.settings import Settings, secrets_dir
-from shared.shutdown import before_shutdown
+from shared.shutdown import before_shutdown, served
 from shared.store import Collection, Store, is_outage
 
 RELAY_STUCK_SECONDS = 60
@@ -134,7 +134,8 @@ class Service:
             try:
                 await self._start_once()
                 self.started = True
-                _settle_garbage()
+                if served():
+                    _settle_garbage()
                 log.info("started", service=self.settings.service, instance=self.settings.instance)
             except Exception as error:
                 log.warning("start-up-retries", error=repr(error))

@@ -44,6 +44,14 @@ class _Orderly:
                 each.close()
 
 
+def served() -> bool:
+    """Whether uvicorn serves this process, which is then one service's alone; a test serves apps within its own.
+
+    True once :func:`before_shutdown` was called.
+    """
+    return isinstance(signal.getsignal(signal.SIGTERM), _Orderly)
+
+
 def before_shutdown(callback: Callable[[], None]) -> None:
     """Has ``callback`` called in the event loop when the process is asked to end, :data:`DRAIN_SECONDS` before uvicorn
     begins to.
