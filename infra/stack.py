@@ -48,10 +48,6 @@ class Stack:
         ensure_rules(admin, platforms, self.topics)
         self._apply_quotas(platforms)
 
-    def add_platform(self, platform: str) -> Path:
-        """Opens the door for one national platform, as :meth:`add_platforms` does for many."""
-        return self.add_platforms([platform])[0]
-
     def add_platforms(self, platforms: Sequence[str]) -> list[Path]:
         """Opens the door for national platforms, while everything runs: topics, users, access rules, quotas.
 

@@ -163,7 +163,7 @@ def test_the_broker_slows_down_a_platform_that_floods(stack: LocalStack, platfor
 
 def test_a_platform_id_that_is_none_is_refused(stack: LocalStack) -> None:
     with pytest.raises(LocalError, match="country code"):
-        stack.add_platform("../registration")
+        stack.add_platforms(["../registration"])
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -56,8 +56,8 @@ def test_a_second_start_finds_everything_running(stack: LocalStack) -> None:
 
 
 def test_an_outsider_writes_through_tls(encrypted: LocalStack) -> None:
-    properties = encrypted.add_platform("se-viable-cities").read_text()
-    client = dict(line.split("=", 1) for line in properties.splitlines())
+    (properties,) = encrypted.add_platforms(["se-viable-cities"])
+    client = dict(line.split("=", 1) for line in properties.read_text().splitlines())
     assert client["security.protocol"] == "SASL_SSL"
     write(client, "national-platforms.se-viable-cities.events", b"{}")
     topic = "national-platforms.se-viable-cities.events"

@@ -179,7 +179,7 @@ async def test_every_codec_and_every_header_name_is_legible(
 async def test_a_message_waits_until_its_platform_is_listed(
     calendar: httpx.AsyncClient, stack: LocalStack, topics: Topics
 ) -> None:
-    path = await asyncio.to_thread(stack.add_platform, "se-not-listed-yet")
+    (path,) = await asyncio.to_thread(stack.add_platforms, ["se-not-listed-yet"])
     early = Outsider("se-not-listed-yet", properties(path))
     early.send(*messages.binary(), key=b"\xff\xfe")
     last = early.publish(sequence=1, title={"sv": "Andra"})
