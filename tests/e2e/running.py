@@ -123,6 +123,19 @@ class Platform:
             timeout=COMMAND_SECONDS,
         )
 
+    def rows(self, service: str, collection: str, **wanted: Any) -> list[dict[str, Any]]:
+        """What a service keeps in a collection, past its door, by id."""
+        ask = {"find": collection, "filter": wanted, "sort": {"_id": 1}, "batchSize": 10_000}
+        (found,) = self.stack.ask(service, ask)
+        batch: list[dict[str, Any]] = found["cursor"]["firstBatch"]
+        return batch
+
+    def present(self, service: str, projection: str) -> str:
+        """The collection that holds the present generation of a service's projection."""
+        (pointer,) = self.rows(service, "generations", _id="present")
+        generation = pointer["generation"]
+        return f"{projection}~{generation}" if generation > 1 else projection
+
     def client(self, **options: Any) -> httpx.Client:
         """An HTTP client at the platform's door."""
         return httpx.Client(base_url=self.url, timeout=60, **options)

@@ -42,12 +42,7 @@ def settled(platform: Platform) -> None:
 
 def rows(platform: Platform, service: str) -> list[dict[str, Any]]:
     """The rows of the service's projection that the traffic fills, as its present generation has them."""
-    (pointer,) = platform.stack.ask(service, {"find": "generations", "filter": {"_id": "present"}})
-    generation = pointer["cursor"]["firstBatch"][0]["generation"]
-    name = f"{FILLED[service]}~{generation}" if generation > 1 else FILLED[service]
-    (found,) = platform.stack.ask(service, {"find": name, "filter": {}, "sort": {"_id": 1}, "batchSize": 1000})
-    batch: list[dict[str, Any]] = found["cursor"]["firstBatch"]
-    return batch
+    return platform.rows(service, platform.present(service, FILLED[service]))
 
 
 @pytest.mark.parametrize("service", STORING)
@@ -79,8 +74,7 @@ def test_people_go_on_after_it(platform: Platform, stays: Person, organiser: Per
 def test_a_difference_is_shown_and_mended_when_that_is_wanted(platform: Platform) -> None:
     service = "events-calendar"
     platform.run("replay", service)
-    (pointer,) = platform.stack.ask(service, {"find": "generations", "filter": {"_id": "present"}})
-    name = f"{FILLED[service]}~{pointer['cursor']['firstBatch'][0]['generation']}"
+    name = platform.present(service, FILLED[service])
     before = rows(platform, service)
     spoilt = {"q": {"_id": before[0]["_id"]}, "u": {"$set": {"name": "Nowhere"}}}
     platform.stack.ask(service, {"update": name, "updates": [spoilt]})

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -130,17 +130,10 @@ def applied(platform: Platform) -> None:
     """Waits until every service has taken what there is, and mailed it."""
 
     def none_waits() -> bool:
-        published = not any(rows(platform, service, "outbox", published=False) for service in STORING)
-        return published and not any(lag(platform.stack).values()) and not rows(platform, "notification", "mails")
+        published = not any(platform.rows(service, "outbox", published=False) for service in STORING)
+        return published and not any(lag(platform.stack).values()) and not platform.rows("notification", "mails")
 
     eventually(none_waits, "all is applied", 60)
-
-
-def rows(platform: Platform, service: str, collection: str, **wanted: Any) -> list[dict[str, Any]]:
-    """What a service keeps, past its door."""
-    (found,) = platform.stack.ask(service, {"find": collection, "filter": wanted, "batchSize": 10_000})
-    batch: list[dict[str, Any]] = found["cursor"]["firstBatch"]
-    return batch
 
 
 def test_two_releases_side_by_side_lose_nothing_and_the_first_takes_over_again(
@@ -175,8 +168,7 @@ def test_two_releases_side_by_side_lose_nothing_and_the_first_takes_over_again(
 
         # What was told before the upgrade is read as if it had been told today.
         platform.run("replay", "registration", "--switch-anyway")
-        (pointer,) = platform.stack.ask("registration", {"find": "generations", "filter": {"_id": "present"}})
-        kept = rows(platform, "registration", f"bookings~{pointer['cursor']['firstBatch'][0]['generation']}")
+        kept = platform.rows("registration", platform.present("registration", "bookings"))
         older = {each.attributes.subject for each in confirmations(platform, begun) if each.attributes.type == OLD}
         assert older <= {row["_id"] for row in kept}
         assert {row.get("came_by") for row in kept if row["_id"] in older} == {"booking"}
@@ -195,11 +187,11 @@ def test_two_releases_side_by_side_lose_nothing_and_the_first_takes_over_again(
     applied(platform)
     told = {each.attributes.id: each.attributes.subject for each in confirmations(platform, begun)}
     assert Counter(told.values()) == Counter(load.booked)
-    messages = rows(platform, "notification", "messages", template="booking-confirmed")
+    messages = platform.rows("notification", "messages", template="booking-confirmed")
     assert len(messages) == len(load.booked)
     assert len({message["caused_by"] for message in messages}) == len(load.booked)
     mailed = Counter(mail.to for mail in platform.mails.all())
     assert {mail: mailed[mail] for mail in load.signed_up} == dict.fromkeys(load.signed_up, 1)
     for service in STORING:
-        assert not rows(platform, service, "dead_letters"), service
-        assert not rows(platform, service, "parked"), service
+        assert not platform.rows(service, "dead_letters"), service
+        assert not platform.rows(service, "parked"), service
