@@ -10,10 +10,12 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
+from contracts.registry import STORING
 from infra.local.ports import Ports
 from infra.local.process import Daemon, tail
 from infra.local.stack import ROOT, LocalStack
 from mission.demo.mails import Mail, Maildir
+from mission.groups import groups
 from mission.place import State
 from mission.supervisor import environment
 
@@ -154,6 +156,16 @@ class Platform:
             return httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200
         except httpx.TransportError:
             return False
+
+    def at_rest(self) -> bool:
+        """Whether nothing is on its way any more: all that was written is published, taken by everybody and mailed."""
+        before = groups(self.stack)
+        if any(group.behind for group in before) or self.rows("notification", "mails"):
+            return False
+        if any(self.rows(service, "outbox", published=False) for service in STORING):
+            return False
+        # What an outbox published meanwhile may not have been taken, or has led to more.
+        return groups(self.stack) == before
 
     def spans(self, process: str) -> Iterator[dict[str, Any]]:
         """The finished spans of a process so far."""

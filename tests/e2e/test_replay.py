@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from contracts.registry import STORING
-from mission.groups import lag
 from tests.e2e.forms import session
 from tests.e2e.people import Officer, Person
 from tests.e2e.running import Platform, eventually
@@ -36,8 +35,8 @@ def stays(platform: Platform, organiser: Person, officer: Officer) -> Person:
 
 
 def settled(platform: Platform) -> None:
-    """Waits until the services have nothing more to read from one another."""
-    eventually(lambda: not any(lag(platform.stack).values()), "every event is applied", 60)
+    """Waits until nothing is on its way any more, so that what comes afterwards comes of what is done afterwards."""
+    eventually(platform.at_rest, "everything is published, taken and mailed", 60)
 
 
 def rows(platform: Platform, service: str) -> list[dict[str, Any]]:

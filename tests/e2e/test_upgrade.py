@@ -16,7 +16,6 @@ from typing import Final
 import pytest
 
 from contracts.registry import STORING
-from mission.groups import lag
 from mission.place import Health
 from mission.reading import records
 from tests import releases
@@ -126,16 +125,6 @@ def renew(platform: Platform, name: str) -> None:
     eventually(back, f"{name} is back", 60)
 
 
-def applied(platform: Platform) -> None:
-    """Waits until every service has taken what there is, and mailed it."""
-
-    def none_waits() -> bool:
-        published = not any(platform.rows(service, "outbox", published=False) for service in STORING)
-        return published and not any(lag(platform.stack).values()) and not platform.rows("notification", "mails")
-
-    eventually(none_waits, "all is applied", 60)
-
-
 def test_two_releases_side_by_side_lose_nothing_and_the_first_takes_over_again(
     platform: Platform, release: Path
 ) -> None:
@@ -184,7 +173,7 @@ def test_two_releases_side_by_side_lose_nothing_and_the_first_takes_over_again(
         load.goes_on()
 
     assert load.answers.keys() == {("book", 201), ("cancel", 200), ("sign up", 202)}, load.answers
-    applied(platform)
+    eventually(platform.at_rest, "everything is published, taken and mailed", 60)
     told = {each.attributes.id: each.attributes.subject for each in confirmations(platform, begun)}
     assert Counter(told.values()) == Counter(load.booked)
     messages = platform.rows("notification", "messages", template="booking-confirmed")
