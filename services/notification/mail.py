@@ -3,15 +3,17 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from email import policy
+from email.charset import QP, Charset
 from email.errors import HeaderParseError
 from email.header import Header
-from email.headerregistry import Address, HeaderRegistry
-from email.message import EmailMessage
+from email.headerregistry import Address
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.policy import compat32
 from email.utils import format_datetime, parseaddr
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
@@ -19,39 +21,15 @@ from markupsafe import Markup, escape
 from contracts.notification import MessageClass
 from services.notification.texts import Rendered
 
+POLICY: Final = compat32.clone(linesep="\r\n")
+"""CRLF, and lines as RFC 5322 asks. The library's newer policies take headers apart by a parser, twice for each mail,
+which takes three times as long as all else here, and their folding loses or doubles blanks around encoded words
+(CPython issue 92081).
+"""
 
-class _Policy(policy.EmailPolicy):
-    """Folds a subject and a reader's name so that they are read as they were written.
-
-    The library's own folding loses or doubles blanks around encoded words (CPython issue 92081), and the quotes of a
-    name that it breaks, of which a part is then read as another reader's address.
-    """
-
-    def fold_binary(self, name: str, value: Any) -> bytes:
-        if name == "Subject":
-            text = str(value)
-            # In encoded words (RFC 2047) where it is not ASCII, or could be misread as such words.
-            folded = self._encoded(name, text, plain=text.isascii() and "=?" not in text)
-        elif name == "To" and value.addresses[0].display_name:
-            reader = value.addresses[0]
-            called = self._encoded(name, reader.display_name, plain=bool(ATOMS.fullmatch(reader.display_name)))
-            folded = f"{called}{self.linesep} <{reader.addr_spec}>"
-        else:
-            return super().fold_binary(name, value)
-        return f"{name}: {folded}{self.linesep}".encode("ascii")
-
-    def _encoded(self, name: str, text: str, *, plain: bool) -> str:
-        return Header(text, "us-ascii" if plain else "utf-8", header_name=name).encode(linesep=self.linesep)
-
-
-class _Headers(HeaderRegistry):
-    """Makes the class of each header once. The library makes it anew for every header of every mail."""
-
-    __getitem__ = cache(HeaderRegistry.__getitem__)
-
-
-POLICY: Final = _Policy(linesep="\r\n", cte_type="7bit", header_factory=_Headers())
-"""CRLF, lines and headers folded as RFC 5322 asks, and no byte that an old server could not carry."""
+QUOTED_PRINTABLE: Final = Charset("utf-8")
+"""No byte that an old server could not carry, and text that can be read as it is."""
+QUOTED_PRINTABLE.body_encoding = QP
 
 ADDRESS: Final = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:)]")
 ATOMS: Final = re.compile(r"[A-Za-z0-9 '-]+")
@@ -78,33 +56,54 @@ def compose(
     address: str,
     name: str,
     url: str | None,
-) -> EmailMessage:
-    """The mail for one reader.
+) -> bytes:
+    """The mail for one reader, as it goes out.
 
     Its ``Message-ID`` comes from the message's id, so that the duplicate that a crash between sending and noting can
     make is recognised by the receiver as the same mail. ``url`` is where the action leads, None when nowhere. Text
-    cannot become a header: values with line breaks are refused by :class:`EmailMessage`, and are folded before.
+    cannot become a header: it has no line breaks any more when it gets there.
 
     Raises :class:`ValueError` for an address that cannot be written into a mail.
     """
     from_name, from_address = parseaddr(sender)
-    mail = EmailMessage(policy=POLICY)
-    mail["From"] = Address(from_name, addr_spec=from_address)
-    try:
-        mail["To"] = Address(CONTROLS.sub(" ", name), addr_spec=ascii_address(address))
-    except HeaderParseError as error:
-        raise ValueError(f"not an address: {error}") from error
-    mail["Subject"] = CONTROLS.sub(" ", rendered.text.subject)
+    mail = MIMEMultipart("alternative")
+    mail["From"] = _mailbox("From", from_name, from_address)
+    mail["To"] = _mailbox("To", CONTROLS.sub(" ", name), ascii_address(address))
+    subject = CONTROLS.sub(" ", rendered.text.subject)
+    mail["Subject"] = _header("Subject", subject, plain=subject.isascii() and "=?" not in subject).encode()
     mail["Date"] = format_datetime(created_at)
     mail["Message-ID"] = f"<{message_id}@{from_address.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
     if message_class is MessageClass.NEWSLETTER:
         mail["List-Unsubscribe"] = f"<mailto:{from_address}?subject=unsubscribe>"
-    mail.set_content(plain(rendered, url), cte="quoted-printable")
-    mail.add_alternative(html(rendered, url), subtype="html", cte="quoted-printable")
-    # Content headers that were there before would have become the first part's.
     mail["Content-Language"] = rendered.language
-    return mail
+    mail.attach(_part("plain", plain(rendered, url)))
+    mail.attach(_part("html", html(rendered, url)))
+    return mail.as_bytes(policy=POLICY)
+
+
+def _part(kind: str, text: str) -> MIMENonMultipart:
+    part = MIMENonMultipart("text", kind)
+    part.set_payload(text, QUOTED_PRINTABLE)
+    return part
+
+
+def _header(name: str, text: str, *, plain: bool) -> Header:
+    """A header's text, in encoded words (RFC 2047) unless it is ``plain``."""
+    return Header(text, "us-ascii" if plain else "utf-8", header_name=name)
+
+
+def _mailbox(header: str, name: str, address: str) -> str:
+    """Who is meant, as a header has it. Raises :class:`ValueError` for what is no address."""
+    try:
+        Address(addr_spec=address)
+    except HeaderParseError as error:
+        raise ValueError(f"not an address: {error}") from error
+    if not name:
+        return address
+    folded = _header(header, name, plain=bool(ATOMS.fullmatch(name)))
+    folded.append(f"<{address}>", "us-ascii")
+    return folded.encode()
 
 
 def ascii_address(address: str) -> str:

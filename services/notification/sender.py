@@ -24,7 +24,6 @@ from pymongo.errors import PyMongoError
 
 from contracts.notification import DeliveryState
 from services.notification import domain
-from services.notification.mail import POLICY
 from services.notification.settings import NotificationSettings
 from services.notification.usecases import delivery
 from services.notification.usecases.delivery import Letter
@@ -154,7 +153,7 @@ class Sender:
                 outcome = await delivery.put_off(store, letter, reason or "")
             elif letter.content is not None:
                 try:
-                    await self._hand_over(letter.address, letter.content.as_bytes(policy=POLICY))
+                    await self._hand_over(letter.address, letter.content)
                     outcome = DeliveryState.SENT
                 except SMTPResponseException as refusal:
                     reason = domain.smtp_reason(refusal.code, refusal.message)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 from typing import Final
 
 from pymongo import UpdateOne
@@ -38,7 +37,7 @@ class Letter:
     mail: Mail
     created_at: datetime = NEVER
     address: str = ""
-    content: EmailMessage | None = None
+    content: bytes | None = None
     outcome: DeliveryState | None = None
     reason: str | None = None
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from contracts.notification import MessageClass
 from services.notification.domain import LANGUAGES
-from services.notification.mail import POLICY, compose
+from services.notification.mail import compose
 from services.notification.texts import Reader, Rendered, Text
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ def sent(what: Rendered | None = None, **changes: Any) -> bytes:
         "name": "Ana Müller",
         "url": "https://platform.example.org/api/v1/links/abc",
     }
-    return compose(what or rendered(), **(given | changes)).as_bytes(policy=POLICY)
+    return compose(what or rendered(), **(given | changes))
 
 
 def mail(what: Rendered | None = None, **changes: Any) -> EmailMessage:
