@@ -7,11 +7,10 @@ import argparse
 import asyncio
 import os
 import signal
-from email.message import Message
 from pathlib import Path
 
 from aiosmtpd.handlers import Mailbox
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from infra.local import HOST
 
@@ -19,14 +18,18 @@ from infra.local import HOST
 class DurableMailbox(Mailbox):
     """Keeps a message on disk, file and directory entry, before the client is told that it was accepted."""
 
-    def handle_message(self, message: Message) -> None:
-        """Writes one message; the standard library's Maildir syncs the file, this the directory."""
-        super().handle_message(message)
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Writes one message as it came, behind whom it was sent to; the library would take it apart first."""
+        receivers = "".join(f"X-RcptTo: {receiver}\n" for receiver in envelope.rcpt_tos)
+        content = envelope.original_content or b""
+        # The standard library's Maildir syncs the file; the directory is left to us.
+        self.mailbox.add(receivers.encode() + content.replace(b"\r\n", b"\n"))
         directory = os.open(Path(str(self.mail_dir)) / "new", os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
+        return "250 OK"
 
 
 async def serve(port: int, maildir: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import email
-import email.policy
 import json
 import os
 import re
@@ -10,12 +9,15 @@ import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from email.header import decode_header, make_header
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from mission.demo.errors import Untrue
 
 POLL_SECONDS: Final = 0.05
+FOLD: Final = re.compile(r"\r?\n(?=[ \t])")
+"""Where a header goes on in the next line (RFC 5322, section 2.2.3)."""
 LINK: Final = re.compile(r"https?://[^\s<>\"')\]]+")
 
 
@@ -97,15 +99,18 @@ class Catcher:
 
 def parsed(content: bytes) -> Mail:
     """Reads a message as it lies in a Maildir."""
-    message = email.message_from_bytes(content, policy=email.policy.default)
-    body = message.get_body(("plain", "html"))
+    # By the library's older policy: the newer one takes ten times as long.
+    message = email.message_from_bytes(content)
+    body = next((part for part in message.walk() if part.get_content_maintype() == "text"), message)
+    text = body.get_payload(decode=True)
+    subject = FOLD.sub("", str(message["Subject"]))
     return Mail(
         id=str(message["Message-ID"] or ""),
         to=str(message["X-RcptTo"] or message["To"]),
         # A long subject is folded before its first word; the blank that marks the fold is no part of it.
-        subject=str(message["Subject"]).strip(),
-        text=body.get_content() if body else "",
-        language=str(message["Content-Language"]) if message["Content-Language"] else None,
+        subject=str(make_header(decode_header(subject))).strip(),
+        text=text.decode(body.get_content_charset("utf-8")) if isinstance(text, bytes) else "",
+        language=message["Content-Language"],
     )
 
 
