@@ -239,7 +239,7 @@ class Rebuilding:
     async def _given_up(tx: Transaction, items: Sequence[Item]) -> set[str]:
         """The places of those records that an operator has given up for good."""
         which = {"_id": {"$in": [str(item.origin) for item in items]}, "decisions.outcome": Outcome.DROPPED}
-        return {row["_id"] async for row in tx.raw(LETTERS).find(which, {"_id": 1}, session=tx.session)}
+        return set(await tx.values(LETTERS, which))
 
     async def _project(self, tx: Transaction, item: Item, state: State, given_up: set[str]) -> None:
         if str(item.origin) not in given_up:

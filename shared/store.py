@@ -35,6 +35,7 @@ from shared.problems import conflict, not_found
 
 D = TypeVar("D", bound=Document)
 R = TypeVar("R")
+T = TypeVar("T")
 Filter = Mapping[str, Any]
 Sort = Sequence[tuple[str, int]]
 
@@ -80,6 +81,9 @@ class Reader:
         """The driver's session of the present transaction, None outside one."""
         return self._session
 
+    async def _see(self, collection: Collection[Any]) -> None:
+        """What has to be done before a collection is read."""
+
     async def get(self, collection: Collection[D], id: str) -> D | None:
         """The document with this id, or None."""
         return await self.one(collection, {"_id": id})
@@ -93,6 +97,7 @@ class Reader:
 
     async def one(self, collection: Collection[D], filter: Filter) -> D | None:
         """One document that fits the filter, or None."""
+        await self._see(collection)
         row = await self.raw(collection).find_one(filter, session=self._session)
         return None if row is None else collection.model.model_validate(row)
 
@@ -104,12 +109,20 @@ class Reader:
         self, collection: Collection[D], filter: Filter, *, sort: Sort = (), limit: int = 0
     ) -> AsyncIterator[D]:
         """Like :meth:`find`, one document at a time."""
+        await self._see(collection)
         cursor = self.raw(collection).find(filter, session=self._session, limit=limit)
         async for row in cursor.sort(list(sort)) if sort else cursor:
             yield collection.model.model_validate(row)
 
+    async def values(self, collection: Collection[Any], filter: Filter, field: str = "_id") -> list[Any]:
+        """One field of each document that fits the filter, which all of them have."""
+        await self._see(collection)
+        rows = self.raw(collection).find(filter, {field: 1}, session=self._session)
+        return [row[field] async for row in rows]
+
     async def count(self, collection: Collection[Any], filter: Filter) -> int:
         """How many documents fit the filter."""
+        await self._see(collection)
         return int(await self.raw(collection).count_documents(filter, session=self._session))
 
 
@@ -122,6 +135,7 @@ class Transaction(Reader):
         super().__init__(store, session)
         self._rows: list[outbox.Row] = []
         self._deferred: dict[str, list[Any]] = defaultdict(list)
+        self._gathered: dict[Callable[[Transaction, list[Any]], Awaitable[None]], list[Any]] = defaultdict(list)
         self._answers: dict[str, outbox.Row] = {}
         self._generation = store.present
         self._settled = False
@@ -167,8 +181,7 @@ class Transaction(Reader):
         Returns the document with its new version. Raises a 409 problem when somebody else has stored that version
         in the meantime (the document was read outside this transaction).
         """
-        await self.flush()
-        self._write(collection)
+        await self._before_write(collection)
         self.saving = f"{collection.name}/{document.id}"
         saved = document.model_copy(update={"version": document.version + 1})
         row = saved.model_dump(by_alias=True)
@@ -202,7 +215,10 @@ class Transaction(Reader):
         self._rows.append(row | {outbox.WRITER: self._store.writer})
 
     def defer(self, collection: Collection[Any], write: Any) -> None:
-        """Gathers a driver's write operation (``UpdateOne`` …) of a projection for one bulk write per collection."""
+        """Gathers a driver's write operation (``UpdateOne`` …) for one bulk write per collection.
+
+        It is carried out before this transaction reads or writes the collection otherwise, or at the commit.
+        """
         self._write(collection)
         self._deferred[collection.stored_as(self.generation)].append(write)
 
@@ -210,10 +226,36 @@ class Transaction(Reader):
         """Sets fields of one document of a projection, which is made when it is not there."""
         self.defer(collection, UpdateOne({"_id": id}, {"$set": dict(fields)}, upsert=True))
 
-    async def flush(self) -> None:
-        """Carries out the gathered writes, so that what follows in this transaction reads them."""
-        for name in list(self._deferred):
-            await self.raw(name).bulk_write(self._deferred.pop(name), session=self._session)
+    def gather(self, work: Callable[["Transaction", list[T]], Awaitable[None]], item: T) -> None:
+        """Keeps an item for ``work``, which writes what comes of all of them together, so that it reads once for many.
+
+        It is done before this transaction updates or deletes anything, or at the commit; reads do not wait for it.
+        """
+        if self.projecting:
+            raise TypeError(f"{work.__name__}: what projects writes nothing else")
+        self.writes += 1
+        self._gathered[work].append(item)
+
+    async def _see(self, collection: Collection[Any]) -> None:
+        await self._carry_out(collection.stored_as(self.generation))
+
+    async def _carry_out(self, name: str) -> None:
+        if writes := self._deferred.pop(name, None):
+            await self.raw(name).bulk_write(writes, session=self._session)
+
+    async def _before_write(self, collection: Collection[Any]) -> None:
+        await self._work_off()
+        await self._see(collection)
+        self._write(collection)
+
+    async def _work_off(self) -> None:
+        projecting, self.projecting = self.projecting, False
+        try:
+            while self._gathered:
+                work, items = self._gathered.popitem()
+                await work(self, items)
+        finally:
+            self.projecting = projecting
 
     async def update(
         self,
@@ -224,15 +266,13 @@ class Transaction(Reader):
         upsert: bool = False,
     ) -> int:
         """Updates every fitting document at once; returns how many fitted. For rows that carry no events."""
-        await self.flush()
-        self._write(collection)
+        await self._before_write(collection)
         result = await self.raw(collection).update_many(filter, update, upsert=upsert, session=self._session)
         return int(result.matched_count)
 
     async def delete(self, collection: Collection[Any], filter: Filter) -> int:
         """Deletes every fitting document; returns how many there were. An aggregate's id must not be used again."""
-        await self.flush()
-        self._write(collection)
+        await self._before_write(collection)
         return int((await self.raw(collection).delete_many(filter, session=self._session)).deleted_count)
 
     def remember(self, result: Any) -> None:
@@ -248,7 +288,9 @@ class Transaction(Reader):
 
     async def finish(self, result: Any) -> None:
         """Writes what was gathered: projections, outbox rows, and the answers under their ``Idempotency-Key``."""
-        await self.flush()
+        await self._work_off()
+        for name in list(self._deferred):
+            await self._carry_out(name)
         if self._projections and not self._settled and await self._store.look_up(self._session) != self._generation:
             raise Switched
         if self._rows:

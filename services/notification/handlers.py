@@ -87,7 +87,7 @@ PARTICIPATION_FACTS = (
 @inbox.projects(PersonRecorded, GuestRecorded)
 async def on_contact(tx: Transaction, event: PersonRecorded | GuestRecorded, _: Envelope) -> None:
     """A person or guest is reached in this way."""
-    await contacts.record_contact(tx, event)
+    contacts.record_contact(tx, event)
 
 
 @inbox.projects(MailboxRecorded)

@@ -247,6 +247,7 @@ CITY_NOTICES: Final = Collection(
     indexes=[
         IndexModel([("city_id", ASCENDING), ("at", ASCENDING)]),
         IndexModel([("kept_from", ASCENDING)], name="expiry", expireAfterSeconds=NOTICES_KEPT_SECONDS),
+        IndexModel([("notice.params.task_id", ASCENDING)], partialFilterExpression={"notice.params.task_id": ANY_TEXT}),
     ],
 )
 SESSIONS: Final = Collection("sessions", SessionCopy, kind="projection")

@@ -290,7 +290,6 @@ async def test_many_that_wait_are_taken_up_with_those_that_wait_for_them_and_a_b
     async def needs_previous(tx: Transaction, envelope: Envelope) -> None:
         city = envelope.attributes.subject
         if city in before:
-            await tx.flush()
             if await tx.get(backbone.SEEN, before[city]) is None:
                 raise NotYetKnown("city", before[city])
             if city == bad.id:

@@ -31,7 +31,6 @@ def country_recorded(tx: Transaction, event: facts.CountryRecorded) -> None:
 
 async def membership(tx: Transaction, event: facts.MembershipFact, *, active: bool) -> None:
     """Somebody speaks for a city, or no longer; of who is erased nothing is kept."""
-    await tx.flush()
     person = await tx.get(PERSONS, event.person_id)
     if person is not None and person.erased:
         return

@@ -78,7 +78,6 @@ async def _granted(tx: Transaction, held: HeldSession, city: str | None) -> str:
     """The participation by which a selection granted the city a place that is not used yet."""
     if city is None:
         raise conflict("place-not-granted", "Places go to cities by selection: book it for a city.")
-    await tx.flush()
     for place in await cities.granted(tx, city, held.id, held.session):
         used = {"session_id": held.id, "participation_id": place.participation_id, "active": True}
         if await tx.count(BOOKINGS, used) < place.places:
@@ -157,7 +156,6 @@ async def give_up(desk: Desk, store: Store, caller: Caller, booking_id: str, now
     booking, _ = await _find(store, caller, booking_id)
 
     async def step(tx: Transaction, held: HeldSession) -> tuple[HeldSession, BookingView]:
-        await tx.flush()
         known = await tx.require(BOOKINGS, booking_id)
         by_host = _leads(caller, held) and not _holds(caller, known)
         if not by_host and now >= held.session.span.starts.utc:
@@ -185,7 +183,6 @@ async def take_offer(
     tx: Transaction, held: HeldSession, booking_id: str, arrived: datetime
 ) -> tuple[HeldSession, Booking]:
     """Confirms an offered place. Raises a 409 problem when none is offered, or not any more."""
-    await tx.flush()
     booking = await tx.require(BOOKINGS, booking_id)
     if booking.state is not BookingState.OFFERED or (booking.expires_at and arrived > booking.expires_at):
         raise conflict("no-place-offered", "No place is offered on this booking now.", state=booking.state)

@@ -29,7 +29,6 @@ def note_public(tx: Transaction, city: CityId) -> None:
 
 async def note_merge(tx: Transaction, city: CityId, into: CityId) -> None:
     """Keeps that a city turned out to be another one, or whatever that one is by now."""
-    await tx.flush()
     final = await present(tx, into) or into
     tx.project(CITIES, city, {"merged_into": final})
     await tx.update(CITIES, {"merged_into": city}, {"$set": {"merged_into": final}})

@@ -46,7 +46,6 @@ async def book(desk: Desk, session_id: str, fields: dict[str, Any], arrived: dat
             raise conflict("session-full", "All places are taken.", capacity=session.capacity)
         until = tx.clock.now() + HOLD
         answer = GuestBookingTaken(expires_at=until)
-        await tx.flush()
         guest = await tx.one(GUESTS, {"mail_key": fields["mail_address"].lower()})
         known = guest and await tx.one(BOOKINGS, {"session_id": session_id, "guest_id": guest.id, "active": True})
         if guest is None or guest.mail_verified_at is None:

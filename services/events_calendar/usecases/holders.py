@@ -29,7 +29,6 @@ async def merge_persons(tx: Transaction, person: PersonId, into: PersonId) -> No
 
 async def merge_cities(tx: Transaction, city: CityId, into: CityId) -> None:
     """What was booked for a city is another's from now on."""
-    await tx.flush()
     final = await cities.present(tx, into)
     for booking in await tx.find(BOOKINGS, {"city_id": city}, sort=[("_id", 1)]):
         if booking.person_id is not None:

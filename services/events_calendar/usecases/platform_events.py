@@ -93,7 +93,6 @@ async def _weigh(
     tx: Transaction, record: RawRecord, platform: PlatformListed, source_and_id: str, said: Said, notes: Notes
 ) -> tuple[ReceiptStatus, str | None]:
     """What becomes of a well-formed message: it is new, or says nothing new, or its id was used for another one."""
-    await tx.flush()
     message_id = hashlib.sha256(f"{platform.platform}\n{source_and_id}".encode()).hexdigest()
     before = await tx.get(PLATFORM_MESSAGES, message_id)
     if before is not None:

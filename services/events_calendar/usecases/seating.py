@@ -124,7 +124,6 @@ async def void(tx: Transaction, session: HeldSession, booking: Booking, reason: 
 async def move_up(tx: Transaction, session: HeldSession) -> HeldSession:
     """Gives vacant seats to those who wait, first come first: at once, or as an offer when the session says so."""
     minutes = session.session.hold_minutes
-    await tx.flush()
     while session.seats.waiting and session.seats.vacant(session.session.capacity):
         booking = await tx.require(BOOKINGS, session.seats.waiting[0].booking)
         if minutes is None:

@@ -59,7 +59,6 @@ def publish_city(tx: Transaction, event: CityPublished) -> None:
 
 async def merge_city(tx: Transaction, event: CityMerged) -> None:
     """The people of both cities are those of the one that is left, in whichever order such facts arrive."""
-    await tx.flush()
     target = await tx.get(CITIES, event.into_city_id)
     root = (target.into if target else None) or event.into_city_id
     tx.project(CITIES, event.city_id, {"into": root})
@@ -139,7 +138,6 @@ def keep_membership(tx: Transaction, event: MembershipChange, envelope: Envelope
 
 async def _helpdesk(tx: Transaction, city_id: str, country: str | None) -> list[str]:
     now = tx.clock.now()
-    await tx.flush()
     grants = await tx.find(GRANTS, {"role": "helpdesk", "revoked": False})
     return sorted(
         {

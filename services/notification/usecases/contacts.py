@@ -1,6 +1,6 @@
 """How people, guests and cities' mailboxes are reached; who turned out to be whom; who is to be forgotten."""
 
-from pymongo import UpdateMany
+from pymongo import UpdateMany, UpdateOne
 
 from contracts.envelope import Envelope
 from contracts.events_calendar import GuestRecorded
@@ -19,12 +19,8 @@ from shared.store import Reader, Transaction
 PERSONAL = {"mail_address": None, "given_name": None, "family_name": None, "verified": False}
 
 
-async def record_contact(tx: Transaction, event: PersonRecorded | GuestRecorded) -> None:
+def record_contact(tx: Transaction, event: PersonRecorded | GuestRecorded) -> None:
     """Keeps the latest state of a person or guest, unless it was erased."""
-    await tx.flush()
-    known = await tx.get(CONTACTS, event.aggregate_id)
-    if known is not None and known.erased:
-        return
     fields = {
         "mail_address": event.mail_address,
         "given_name": event.given_name,
@@ -33,7 +29,10 @@ async def record_contact(tx: Transaction, event: PersonRecorded | GuestRecorded)
         "locale": event.locale,
         "time_zone": event.time_zone,
     }
-    tx.project(CONTACTS, event.aggregate_id, fields)
+    # Decided by the database, so that nothing need be read first.
+    new = {"$mergeObjects": ["$$ROOT", {"$literal": fields}]}
+    kept = {"$replaceWith": {"$cond": [{"$eq": ["$erased", True]}, "$$ROOT", new]}}
+    tx.defer(CONTACTS, UpdateOne({"_id": event.aggregate_id}, [kept], upsert=True))
 
 
 def record_mailbox(tx: Transaction, event: MailboxRecorded) -> None:
@@ -63,14 +62,12 @@ async def forget_links(tx: Transaction, id: str) -> None:
 
 async def forget_person(tx: Transaction, event: PersonErased) -> None:
     """Drops what is personal of a person, also under its former ids."""
-    await tx.flush()
     for id in (event.person_id, *await _former_ids(tx, event.person_id)):
         forget_contact(tx, id)
 
 
 async def empty_inbox(tx: Transaction, event: PersonErased) -> None:
     """Drops inbox and waiting mail of a person who is erased, also under its former ids."""
-    await tx.flush()
     ids = [event.person_id, *await _former_ids(tx, event.person_id)]
     await tx.delete(MESSAGES, {"reader": {"$in": ids}})
     await tx.delete(MAILS, {"reader": {"$in": ids}})
@@ -78,7 +75,6 @@ async def empty_inbox(tx: Transaction, event: PersonErased) -> None:
 
 async def merge(tx: Transaction, id: str, into: str) -> None:
     """Notes that a person or guest turned out to be another person; in whichever order such facts arrive."""
-    await tx.flush()
     target = await tx.get(CONTACTS, into)
     root = (target.into if target else None) or into
     tx.project(CONTACTS, id, {"into": root})
@@ -103,8 +99,7 @@ async def same_person(reader: Reader, id: str) -> list[str]:
 
 
 async def _former_ids(reader: Reader, id: str) -> list[str]:
-    rows = reader.raw(CONTACTS).find({"into": id}, {"_id": 1}, session=reader.session)
-    return [row["_id"] async for row in rows]
+    return await reader.values(CONTACTS, {"into": id})
 
 
 async def welcome(tx: Transaction, event: AccountOpened, envelope: Envelope) -> None:

@@ -36,7 +36,6 @@ async def mail_link(tx: Transaction, event: LinkIssued, envelope: Envelope) -> N
 
 
 async def _facts(tx: Transaction, template: str, about: str | None) -> dict[str, Any]:
-    await tx.flush()
     match template, about:
         case "link-accept-invitation", str():
             membership = await tx.get(MEMBERSHIPS, about)

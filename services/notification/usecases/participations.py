@@ -95,7 +95,6 @@ async def _hosts_told(tx: Transaction, event: ParticipationFact, facts: dict[str
 
 async def change_places(tx: Transaction, event: PlaceGranted | PlaceReleased, envelope: Envelope) -> None:
     """Tells that places may be booked, or no longer."""
-    await tx.flush()
     participation = await tx.get(PARTICIPATIONS, event.participation_id)
     call = await tx.get(CALLS, participation.call_id) if participation and participation.call_id else None
     params: dict[str, Any] = {

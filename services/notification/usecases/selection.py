@@ -34,7 +34,6 @@ def call_facts(call: Call) -> dict[str, Any]:
 
 async def known_call(tx: Transaction, id: str) -> Call:
     """The call. Raises :class:`NotYetKnown` until it has arrived."""
-    await tx.flush()
     call = await tx.get(CALLS, id)
     if call is None:
         raise NotYetKnown("call", id)
@@ -108,7 +107,6 @@ def _path(call_id: str) -> str:
 
 
 async def _applicants(tx: Transaction, call_id: str) -> list[str]:
-    await tx.flush()
     people: dict[str, None] = {}
     for application in await tx.find(APPLICATIONS, {"call_id": call_id, "live": True}, sort=[("_id", 1)]):
         people |= dict.fromkeys(application.people)
@@ -207,7 +205,6 @@ async def decide(tx: Transaction, event: ApplicationDecided, envelope: Envelope)
 
 
 async def _people(tx: Transaction, application_id: str) -> list[str]:
-    await tx.flush()
     application = await tx.get(APPLICATIONS, application_id)
     return application.people if application else []
 

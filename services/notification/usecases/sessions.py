@@ -83,7 +83,6 @@ def _cancellation(session_id: str, copy: SessionCopy) -> Notice:
 
 
 async def _who_booked(tx: Transaction, session_id: str) -> list[str]:
-    await tx.flush()
     bookings = await tx.find(BOOKINGS, {"session_id": session_id, "state": {"$in": LIVE}}, sort=[("_id", 1)])
     return [booking.holder for booking in bookings]
 
@@ -141,7 +140,6 @@ async def _notice(tx: Transaction, event: BookingFact) -> Notice | None:
 
 
 async def _session(tx: Transaction, session_id: str) -> SessionCopy:
-    await tx.flush()
     copy = await tx.get(SESSIONS, session_id)
     if copy is None:
         raise NotYetKnown("session", session_id)

@@ -1,7 +1,7 @@
 """Telling people: one message per fact and reader, in the inbox and in the queue of mails, in one commit."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ from services.notification.store import (
 from shared import context
 from shared.problems import NotYetKnown
 from shared.store import Reader, Transaction
+from shared.telemetry import following, trace_of
 
 LATE = timedelta(minutes=1)
 """By how much the clocks of two services may differ when a fact and a membership are put in order."""
@@ -69,6 +70,18 @@ def localised(text: LocalisedText) -> dict[str, Any]:
     return {language: one.model_dump(mode="json") for language, one in text.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A message that somebody is to have unless it is there, with what it comes of."""
+
+    id: str
+    notice: Notice
+    reader: str
+    cause: str
+    traceparent: str | None
+    context: context.Context
+
+
 async def tell(tx: Transaction, cause: str, *told: Told, unverified: bool = False) -> None:
     """Makes the messages that are not there yet. ``cause`` is the id of the event that they come from.
 
@@ -77,28 +90,33 @@ async def tell(tx: Transaction, cause: str, *told: Told, unverified: bool = Fals
 
     Raises :class:`NotYetKnown`, before anything is written, for a person or guest of whom nothing has arrived yet.
     """
-    wanted: dict[str, tuple[Notice, str]] = {}
-    for each in told:
-        readers = await _readers(tx, each.readers, unverified)
-        for reader in readers:
-            id = domain.message_id(each.notice.key or cause, reader, each.notice.template)
-            wanted.setdefault(id, (each.notice, reader))
-    if not wanted:
-        return
-    rows = tx.raw(MESSAGES).find({"_id": {"$in": list(wanted)}}, {"_id": 1}, session=tx.session)
-    known = {row["_id"] async for row in rows}
-    new = {id: each for id, each in wanted.items() if id not in known}
-    inboxes = await tx.find(INBOXES, {"_id": {"$in": sorted({reader for _, reader in new.values()})}})
-    numbers = Counter({inbox.id: inbox.last for inbox in inboxes})
+    wanted = [(each.notice, list(dict.fromkeys(each.readers))) for each in told]
+    known = await contacts(tx, sorted({id for _, ids in wanted for id in ids}))
+    addressed = [(notice, reader) for notice, ids in wanted for reader in _readers(known, ids, unverified)]
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
-    for id, (notice, reader) in new.items():
-        _create(tx, id, notice, reader, numbers, cause, carrier.get("traceparent"))
+    for notice, reader in addressed:
+        id = domain.message_id(notice.key or cause, reader, notice.template)
+        entry = _Entry(id, notice, reader, cause, carrier.get("traceparent"), context.current())
+        tx.gather(_write, entry)
 
 
-def _create(
-    tx: Transaction, id: str, notice: Notice, reader: str, numbers: Counter[str], cause: str, traceparent: str | None
-) -> None:
+async def _write(tx: Transaction, entries: list[_Entry]) -> None:
+    """Makes all messages of a transaction together."""
+    wanted: dict[str, _Entry] = {}
+    for entry in entries:
+        wanted.setdefault(entry.id, entry)
+    known = set(await tx.values(MESSAGES, {"_id": {"$in": list(wanted)}}))
+    new = [entry for id, entry in wanted.items() if id not in known]
+    inboxes = await tx.find(INBOXES, {"_id": {"$in": sorted({entry.reader for entry in new})}})
+    numbers = Counter({inbox.id: inbox.last for inbox in inboxes})
+    for entry in new:
+        with following(trace_of(entry.traceparent)), context.within(entry.context):
+            _create(tx, entry, numbers)
+
+
+def _create(tx: Transaction, entry: _Entry, numbers: Counter[str]) -> None:
+    id, notice, reader = entry.id, entry.notice, entry.reader
     kind = domain.KINDS[notice.template]
     now = tx.clock.now()
     mailed = (kind.mail and notice.mail) or notice.link_path is not None
@@ -121,7 +139,7 @@ def _create(
         created_at=now,
         not_before=notice.not_before,
         expires_at=notice.expires_at,
-        caused_by=cause,
+        caused_by=entry.cause,
         portal=portal,
         mail=MailState(at=now) if mailed else None,
     )
@@ -147,21 +165,20 @@ def _create(
             due=notice.not_before or now,
             link_path=notice.link_path,
             expires_at=notice.expires_at,
-            traceparent=traceparent,
-            correlation=context.current().correlation,
-            caused_by=cause,
+            traceparent=entry.traceparent,
+            correlation=entry.context.correlation,
+            caused_by=entry.cause,
         )
         tx.defer(MAILS, InsertOne(mail.model_dump(by_alias=True)))
 
 
-async def _readers(tx: Transaction, ids: Iterable[str], unverified: bool) -> list[str]:
+def _readers(known: Mapping[str, Contact], ids: Sequence[str], unverified: bool) -> list[str]:
     """Who these people are today: merged ones under their present id, everybody once, erased ones left out."""
-    wanted = list(dict.fromkeys(ids))
-    found = await contacts(tx, wanted)
-    for id in wanted:
-        if id not in found and not id.startswith("city_"):
+    for id in ids:
+        if id not in known and not id.startswith("city_"):
             raise NotYetKnown("guest" if id.startswith("gst_") else "person", id)
-    readers = {contact.id: contact for contact in found.values() if not contact.erased}
+    found = [known[id] for id in ids if id in known]
+    readers = {contact.id: contact for contact in found if not contact.erased}
     addresses = {c.mail_address for c in readers.values() if not c.id.startswith("city_")}
     return [
         contact.id
@@ -175,8 +192,6 @@ async def contacts(reader: Reader, ids: Sequence[str]) -> dict[str, Contact]:
     """The contacts that these ids stand for today, those that are known."""
     if not ids:
         return {}
-    if isinstance(reader, Transaction):
-        await reader.flush()
     found = {contact.id: contact for contact in await reader.find(CONTACTS, {"_id": {"$in": list(ids)}})}
     roots = {contact.into for contact in found.values() if contact.into} - found.keys()
     if roots:
@@ -190,7 +205,6 @@ async def city(tx: Transaction, id: str) -> City:
 
     Raises :class:`NotYetKnown` for a city whose name has not arrived yet.
     """
-    await tx.flush()
     found = await tx.get(CITIES, id)
     if found is not None and found.into:
         found = await tx.get(CITIES, found.into)
@@ -206,20 +220,15 @@ def touch(tx: Transaction, id: str) -> None:
 
 async def same_city(tx: Transaction, id: str) -> list[str]:
     """The ids that this city has and had, the present one first."""
-    await tx.flush()
     found = await tx.get(CITIES, id)
     root = (found.into if found else None) or id
-    rows = tx.raw(CITIES).find({"into": root}, {"_id": 1}, session=tx.session)
-    return [root, *[row["_id"] async for row in rows]]
+    return [root, *await tx.values(CITIES, {"into": root})]
 
 
 async def members(tx: Transaction, city_id: str) -> list[str]:
     """The approved members of a city."""
     ids = await same_city(tx, city_id)
-    rows = tx.raw(MEMBERSHIPS).find(
-        {"city_id": {"$in": ids}, "state": "approved"}, {"person_id": 1}, session=tx.session
-    )
-    return sorted({row["person_id"] async for row in rows})
+    return sorted(set(await tx.values(MEMBERSHIPS, {"city_id": {"$in": ids}, "state": "approved"}, "person_id")))
 
 
 async def tell_city(

@@ -53,7 +53,6 @@ async def advance(tx: Transaction, city_id: str) -> None:
     city = await present_city(tx, city_id)
     if city is None or {OnboardingStep.ORIENTATION, OnboardingStep.EXPLORATION} <= city.steps.keys():
         return
-    await tx.flush()
     members = await tx.find(MEMBERSHIPS, {"city_id": city.id, "state": "approved"})
     persons = await tx.find(PEOPLE, {"_id": {"$in": [member.person_id for member in members]}})
     bookings = await _bookings(tx, ids_of(city), persons)
