@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from confluent_kafka import OFFSET_END
 from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from pymongo import InsertOne, UpdateOne
 
 from contracts import registration as facts
 from contracts.envelope import Attributes, Envelope
@@ -123,6 +124,31 @@ async def test_an_aborted_write_publishes_nothing(producer: Service, topics: Top
     await story(producer, 1, 1)
     assert await producer.store.get(backbone.CITIES, city) is None
     assert not await topics.read(TOPIC, subject=city)
+
+
+async def test_what_a_transaction_gathers_is_seen_by_its_reads_and_not_overtaken_by_what_it_deletes(
+    producer: Service,
+) -> None:
+    first, second, third = (new_id("city") for _ in range(3))
+    together: list[list[str]] = []
+
+    async def keep(tx: Transaction, ids: list[str]) -> None:
+        together.append(ids)
+        for id in ids:
+            tx.defer(backbone.CITIES, InsertOne({"_id": id, "version": 1, "counter": 0}))
+
+    async def work(tx: Transaction) -> int:
+        tx.gather(keep, first)
+        tx.gather(keep, second)
+        await tx.delete(backbone.CITIES, {"_id": first})
+        tx.defer(backbone.CITIES, UpdateOne({"_id": second}, {"$inc": {"counter": 1}}))
+        tx.gather(keep, third)
+        return (await tx.require(backbone.CITIES, second)).counter
+
+    assert await producer.store.transaction(work) == 1
+    assert together == [[first, second], [third]]
+    left = await producer.store.values(backbone.CITIES, {"_id": {"$in": [first, second, third]}})
+    assert sorted(left) == sorted([second, third])
 
 
 async def test_a_bad_event_harms_nobody_else_and_can_be_replayed(
