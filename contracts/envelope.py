@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -64,6 +65,7 @@ EVENT_TYPES: dict[str, type[Event]] = {}
 """Every declared event type by its CloudEvents ``type``, superseded versions included."""
 
 
+@lru_cache(maxsize=1024)
 def name_and_version(event_type: str) -> tuple[str, int]:
     """Splits ``eu.mission.a.b.v2`` into its name without version and the version.
 

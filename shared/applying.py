@@ -115,7 +115,7 @@ class Applier:
         changed: dict[str, State] = {}
         applied: set[str] = set()
         for item in items:
-            state = states.setdefault(item.state, State(id=item.state))
+            state = states.get(item.state) or states.setdefault(item.state, State(id=item.state))
             outcome: Outcome | None
             if item.waited:
                 outcome = await self._take_up(tx, item, state, parked, fronts)

@@ -214,7 +214,7 @@ class Rebuilding:
             if partition in halts:
                 continue
             live = theirs.get(item.state) or State(id=item.state)
-            state = ours.setdefault(item.state, State(id=item.state))
+            state = ours.get(item.state) or ours.setdefault(item.state, State(id=item.state))
             if item.place <= state.reached:
                 continue
             passed = self._passed.get(partition)

@@ -13,7 +13,12 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from fastapi.encoders import jsonable_encoder
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorCursor,
+)
 from pymongo import IndexModel, ReadPreference, ReturnDocument, UpdateOne
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -69,7 +74,7 @@ class Reader:
     def raw(self, collection: Collection[Any] | str) -> "AsyncIOMotorCollection[Row]":
         """The driver's collection, for queries that the typed calls do not cover; pass ``session=self.session``."""
         name = collection if isinstance(collection, str) else collection.stored_as(self.generation)
-        return self._store.db[name]
+        return self._store.named(name)
 
     @property
     def generation(self) -> int:
@@ -103,22 +108,28 @@ class Reader:
 
     async def find(self, collection: Collection[D], filter: Filter, *, sort: Sort = (), limit: int = 0) -> list[D]:
         """The documents that fit the filter; ``limit`` 0 means all."""
-        return [document async for document in self.each(collection, filter, sort=sort, limit=limit)]
+        rows = await (await self._cursor(collection, filter, sort, limit)).to_list(None)
+        return [collection.model.model_validate(row) for row in rows]
 
     async def each(
         self, collection: Collection[D], filter: Filter, *, sort: Sort = (), limit: int = 0
     ) -> AsyncIterator[D]:
         """Like :meth:`find`, one document at a time."""
+        async for row in await self._cursor(collection, filter, sort, limit):
+            yield collection.model.model_validate(row)
+
+    async def _cursor(
+        self, collection: Collection[Any], filter: Filter, sort: Sort, limit: int
+    ) -> "AsyncIOMotorCursor[Row]":
         await self._see(collection)
         cursor = self.raw(collection).find(filter, session=self._session, limit=limit)
-        async for row in cursor.sort(list(sort)) if sort else cursor:
-            yield collection.model.model_validate(row)
+        return cursor.sort(list(sort)) if sort else cursor
 
     async def values(self, collection: Collection[Any], filter: Filter, field: str = "_id") -> list[Any]:
         """One field of each document that fits the filter, which all of them have."""
         await self._see(collection)
-        rows = self.raw(collection).find(filter, {field: 1}, session=self._session)
-        return [row[field] async for row in rows]
+        rows = await self.raw(collection).find(filter, {field: 1}, session=self._session).to_list(None)
+        return [row[field] for row in rows]
 
     async def count(self, collection: Collection[Any], filter: Filter) -> int:
         """How many documents fit the filter."""
@@ -311,6 +322,7 @@ class Store(Reader):
         self.db = self._client.get_database(
             database, codec_options=CODEC, write_concern=MAJORITY, read_concern=ReadConcern("majority")
         )
+        self._named: dict[str, AsyncIOMotorCollection[Row]] = {}
         self.service = service
         self.clock = clock
         self.writer = uuid4().hex
@@ -343,6 +355,13 @@ class Store(Reader):
                 await self.raw(collection).drop_index(indexes[0].document["name"])
             for index in indexes:
                 await self.index(collection, [index])
+
+    def named(self, name: str) -> "AsyncIOMotorCollection[Row]":
+        """The driver's collection of this name, made once: the driver takes longer to make one than to ask it."""
+        found = self._named.get(name)
+        if found is None:
+            found = self._named[name] = self.db[name]
+        return found
 
     async def look_up(self, session: AsyncIOMotorClientSession | None = None) -> int:
         """Takes note of the present generation of projections and returns it."""
