@@ -18,7 +18,6 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     UnsupportedForMessageFormatError,
 )
-from opentelemetry import propagate
 from prometheus_client import Counter, Gauge
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import PyMongoError
@@ -27,6 +26,7 @@ from contracts.envelope import Attributes, Event, event_id
 from contracts.registry import topic_of
 from shared import context
 from shared.problems import Problem
+from shared.telemetry import traceparent
 
 if TYPE_CHECKING:
     from shared.store import Store
@@ -99,8 +99,6 @@ def row_of(event: Event | Tombstone, aggregate: str, version: int, ordinal: int,
     model = event.of if isinstance(event, Tombstone) else type(event)
     topic = topic_of(model)
     cause = context.current()
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
     id = str(event_id(aggregate, version, ordinal))
     attributes = Attributes(
         id=id,
@@ -115,7 +113,7 @@ def row_of(event: Event | Tombstone, aggregate: str, version: int, ordinal: int,
         city=aggregate if aggregate.startswith("city_") else _city(event),
         correlationid=cause.correlation or id,
         causationid=cause.causation,
-        traceparent=carrier.get("traceparent"),
+        traceparent=traceparent(),
     )
     value = None if isinstance(event, Tombstone) else event.model_dump_json().encode()
     headers = attributes.headers()

@@ -115,6 +115,13 @@ def _line(span: ReadableSpan) -> str:
     return json.dumps(told, separators=(",", ":"), default=str) + "\n"
 
 
+def traceparent() -> str | None:
+    """The present trace, to be written down with an event or a mail; None outside of one."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return carrier.get("traceparent")
+
+
 def trace_of(traceparent: str | None) -> Context:
     """The trace that was written down with an event or a mail; one that begins anew when there is none."""
     return propagate.extract({"traceparent": traceparent}) if traceparent else Context()

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
-from opentelemetry import propagate
 from pymongo import InsertOne, UpdateOne
 
 from contracts import registry
@@ -32,6 +31,7 @@ from shared import outbox
 from shared.inbox import RawRecord
 from shared.problems import NotYetKnown
 from shared.store import Transaction
+from shared.telemetry import traceparent
 
 TOPIC: Final = "national-platforms.{platform}.events"
 RECEIPTS: Final = registry.topic("national-platforms.{platform}.receipts")
@@ -158,8 +158,6 @@ def _next(
 def _answer(tx: Transaction, platform: str, receipt: ReceiptIssued) -> None:
     """Puts the receipt into the outbox, in the order of the platform's messages."""
     topic = RECEIPTS.for_platform(platform)
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
     line, place = f"{topic}/{receipt.partition}", receipt.offset + 1
     attributes = Attributes(
         id=str(event_id(line, place, 0)),
@@ -169,7 +167,7 @@ def _answer(tx: Transaction, platform: str, receipt: ReceiptIssued) -> None:
         time=tx.clock.now(),
         aggregateversion=1,
         actor="events-calendar",
-        traceparent=carrier.get("traceparent"),
+        traceparent=traceparent(),
     )
     value = receipt.model_dump_json().encode()
     tx.emit_record(outbox.record(topic, receipt.key, value, attributes.headers(), aggregate=line, version=place))

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import Context, copy_context
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from opentelemetry import propagate
 from pymongo import InsertOne, UpdateOne
 
 from contracts.common import LocalisedText
@@ -32,7 +32,7 @@ from services.notification.store import (
 from shared import context
 from shared.problems import NotYetKnown
 from shared.store import Reader, Transaction
-from shared.telemetry import following, trace_of
+from shared.telemetry import traceparent
 
 LATE = timedelta(minutes=1)
 """By how much the clocks of two services may differ when a fact and a membership are put in order."""
@@ -78,8 +78,8 @@ class _Entry:
     notice: Notice
     reader: str
     cause: str
-    traceparent: str | None
-    context: context.Context
+    context: Context
+    """Who causes it, and its trace."""
 
 
 async def tell(tx: Transaction, cause: str, *told: Told, unverified: bool = False) -> None:
@@ -93,12 +93,10 @@ async def tell(tx: Transaction, cause: str, *told: Told, unverified: bool = Fals
     wanted = [(each.notice, list(dict.fromkeys(each.readers))) for each in told]
     known = await contacts(tx, sorted({id for _, ids in wanted for id in ids}))
     addressed = [(notice, reader) for notice, ids in wanted for reader in _readers(known, ids, unverified)]
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
+    present = copy_context()
     for notice, reader in addressed:
         id = domain.message_id(notice.key or cause, reader, notice.template)
-        entry = _Entry(id, notice, reader, cause, carrier.get("traceparent"), context.current())
-        tx.gather(_write, entry)
+        tx.gather(_write, _Entry(id, notice, reader, cause, present))
 
 
 async def _write(tx: Transaction, entries: list[_Entry]) -> None:
@@ -111,8 +109,7 @@ async def _write(tx: Transaction, entries: list[_Entry]) -> None:
     inboxes = await tx.find(INBOXES, {"_id": {"$in": sorted({entry.reader for entry in new})}})
     numbers = Counter({inbox.id: inbox.last for inbox in inboxes})
     for entry in new:
-        with following(trace_of(entry.traceparent)), context.within(entry.context):
-            _create(tx, entry, numbers)
+        entry.context.run(_create, tx, entry, numbers)
 
 
 def _create(tx: Transaction, entry: _Entry, numbers: Counter[str]) -> None:
@@ -165,8 +162,8 @@ def _create(tx: Transaction, entry: _Entry, numbers: Counter[str]) -> None:
             due=notice.not_before or now,
             link_path=notice.link_path,
             expires_at=notice.expires_at,
-            traceparent=entry.traceparent,
-            correlation=entry.context.correlation,
+            traceparent=traceparent(),
+            correlation=context.current().correlation,
             caused_by=entry.cause,
         )
         tx.defer(MAILS, InsertOne(mail.model_dump(by_alias=True)))
