@@ -25,7 +25,7 @@ from shared.generations import Gate, Paused
 from shared.inbox import RawRecord
 from shared.items import Item, Reading
 from shared.problems import NotYetKnown
-from shared.states import STATES, WAITING, Parked, State
+from shared.states import STATES, WAITING, Parked, State, States
 from shared.store import TRANSACTION_SECONDS, Store, Transaction, is_duplicate, is_outage
 from shared.telemetry import span_of_event
 
@@ -99,9 +99,10 @@ class Applier:
             except Paused as pause:
                 await self._gate.wait(pause, lambda: self.stopping)
 
-    async def _states(self, tx: Transaction, ids: set[str]) -> dict[str, State]:
+    async def _states(self, tx: Transaction, ids: set[str]) -> States:
         """The states with these ids that there are; to be called before anything else is read or written."""
-        found = {state.id: state for state in await tx.find(STATES, {"_id": {"$in": [self._gate.id, *ids]}})}
+        rows = await tx.find(STATES, {"_id": {"$in": [self._gate.id, *ids]}})
+        found = States((state.id, state) for state in rows)
         self._gate.enter(tx, found.pop(self._gate.id))
         return found
 
@@ -115,7 +116,7 @@ class Applier:
         changed: dict[str, State] = {}
         applied: set[str] = set()
         for item in items:
-            state = states.get(item.state) or states.setdefault(item.state, State(id=item.state))
+            state = states[item.state]
             outcome: Outcome | None
             if item.waited:
                 outcome = await self._take_up(tx, item, state, parked, fronts)

@@ -30,7 +30,7 @@ from shared.generations import PAUSE_SECONDS, POINTER, pause, release, take_over
 from shared.ids import new_id
 from shared.inbox import Inbox
 from shared.items import Item, Reading
-from shared.states import STATES, WAITING, Parked, State
+from shared.states import STATES, WAITING, Parked, State, States
 from shared.store import PRESENT, Collection, Store, Transaction, is_outage
 
 R = TypeVar("R")
@@ -204,8 +204,8 @@ class Rebuilding:
         tx.settle(self._generation)
         concern = [item for item in items if item.concerns_us and not item.by_place]
         ids = {"_id": {"$in": list({item.state for item in concern})}}
-        theirs = {state.id: state for state in await tx.find(STATES, ids)}
-        ours = {state.id: state for state in await tx.find(self._states, ids)}
+        theirs = States((state.id, state) for state in await tx.find(STATES, ids))
+        ours = States((state.id, state) for state in await tx.find(self._states, ids))
         given_up = await self._given_up(tx, concern)
         halts: dict[TopicPartition, int] = {}
         changed: dict[str, State] = {}
@@ -213,8 +213,7 @@ class Rebuilding:
             partition = TopicPartition(item.origin.topic, item.origin.partition)
             if partition in halts:
                 continue
-            live = theirs.get(item.state) or State(id=item.state)
-            state = ours.get(item.state) or ours.setdefault(item.state, State(id=item.state))
+            live, state = theirs[item.state], ours[item.state]
             if item.place <= state.reached:
                 continue
             passed = self._passed.get(partition)

@@ -34,6 +34,14 @@ class State(Document):
         self.version, self.ordinal = max(self.reached, place)
 
 
+class States(dict[str, State]):
+    """States by their ids; of what nothing is known yet, a new one is made when it is asked for."""
+
+    def __missing__(self, id: str) -> State:
+        state = self[id] = State(id=id)
+        return state
+
+
 class Parked(KeptRecord):
     """A record that waits: for ``waiting_for`` (an aggregate's id), or behind another one of its aggregate."""
 
