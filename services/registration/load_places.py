@@ -75,11 +75,12 @@ def load(url: str, database: str, smallest: int) -> int:
         draft.drop()
         source, total = rows(smallest), 0
         db.create_collection(draft.name)
-        while batch := list(islice(source, BATCH)):
-            # As one entry of the oplog, not five thousand, for all change streams of this server read past them.
-            with client.start_session() as session, session.start_transaction():
-                draft.insert_many(batch, ordered=False, session=session)
-            total += len(batch)
+        with client.start_session() as session:
+            while batch := list(islice(source, BATCH)):
+                # As one entry of the oplog, not five thousand, for all change streams of this server read past them.
+                with session.start_transaction():
+                    draft.insert_many(batch, ordered=False, session=session)
+                total += len(batch)
         # Indexes made of what is there take a second; kept up row by row they would take twenty.
         draft.create_indexes(list(PLACES.indexes))
         draft.rename(PLACES.name, dropTarget=True)
