@@ -54,7 +54,7 @@ async def begin(store: Store, by: str, collections: Sequence[Collection[Any]], *
     for collection in collections:
         await store.index(collection.stored_as(build.generation), collection.indexes)
     await store.index(f"{WAITING.name}~{build.generation}", WAITING.indexes)
-    await store.db[f"{STATES.name}~{build.generation}"].create_index("waiting", sparse=True)
+    await store.raw(f"{STATES.name}~{build.generation}").create_index("waiting", sparse=True)
     return build
 
 

@@ -73,7 +73,7 @@ async def _recall(request: Request, id: str, digest: str) -> bool:
     if service.relay is None:
         # The gateway keeps nothing, so a repeat is found by the service behind it.
         return False
-    answer = await service.store.db["idempotency"].find_one({"_id": id})
+    answer = await service.store.raw("idempotency").find_one({"_id": id})
     if answer is None:
         return False
     if answer["digest"] != digest:

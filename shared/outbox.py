@@ -179,7 +179,7 @@ class Relay:
                     await self._drain()
                     self._look_back()
                     await self._marked()
-                    await self._store.db["leases"].delete_one({"_id": "relay", "owner": self._owner})
+                    await self._store.raw("leases").delete_one({"_id": "relay", "owner": self._owner})
         except (Exception, asyncio.CancelledError) as error:
             log.warning("relay-stopped-with-rows-left", error=repr(error))
         await self._close_producer()
@@ -243,7 +243,7 @@ class Relay:
     async def _try_refused(self) -> None:
         """Takes up, once after each start, what the broker refused before: a limit may have been put right."""
         again = {"$unset": {"parked": "", "reason": ""}}
-        await self._store.db[COLLECTION].update_many(REFUSED, again, hint=UNPUBLISHED)
+        await self._store.raw(COLLECTION).update_many(REFUSED, again, hint=UNPUBLISHED)
         self._parked.clear()
 
     async def _lease(self) -> bool:
@@ -259,7 +259,7 @@ class Relay:
         if lease is None or not lease["free"]:
             return False
         # Only the holder of the lease adds to them, so that this need not be asked before every batch.
-        refused = self._store.db[COLLECTION].find(REFUSED, {"aggregate": 1}, hint=UNPUBLISHED)
+        refused = self._store.raw(COLLECTION).find(REFUSED, {"aggregate": 1}, hint=UNPUBLISHED)
         self._parked = {row["aggregate"] async for row in refused}
         return True
 
@@ -342,7 +342,7 @@ class Relay:
             except NEVER as error:
                 log.error("outbox-row-parked", id=row["_id"], topic=row["topic"], error=repr(error))
                 reason = {"parked": True, "reason": repr(error)}
-                await self._store.db[COLLECTION].update_one({"_id": row["_id"]}, {"$set": reason})
+                await self._store.raw(COLLECTION).update_one({"_id": row["_id"]}, {"$set": reason})
                 self._parked.add(row["aggregate"])
                 await self._close_producer()
                 producer = await self._connected()
@@ -353,7 +353,7 @@ class Relay:
         if rows:
             ids = [row["_id"] for row in rows]
             mark = {"$set": {"published": True}, "$currentDate": {"published_at": True}}
-            await self._store.db[COLLECTION].update_many({"_id": {"$in": ids}}, mark)
+            await self._store.raw(COLLECTION).update_many({"_id": {"$in": ids}}, mark)
             for topic, count in collections.Counter(row["topic"] for row in rows).items():
                 PUBLISHED.labels(topic).inc(count)
 

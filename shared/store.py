@@ -72,7 +72,10 @@ class Reader:
         self._session = session
 
     def raw(self, collection: Collection[Any] | str) -> "AsyncIOMotorCollection[Row]":
-        """The driver's collection, for queries that the typed calls do not cover; pass ``session=self.session``."""
+        """The driver's collection, for queries that the typed calls do not cover; pass ``session=self.session``.
+
+        What a transaction has deferred is not seen by them.
+        """
         name = collection if isinstance(collection, str) else collection.stored_as(self.generation)
         return self._store.named(name)
 
@@ -365,7 +368,7 @@ class Store(Reader):
 
     async def look_up(self, session: AsyncIOMotorClientSession | None = None) -> int:
         """Takes note of the present generation of projections and returns it."""
-        row = await self.db[GENERATIONS].find_one({"_id": PRESENT}, session=session)
+        row = await self.raw(GENERATIONS).find_one({"_id": PRESENT}, session=session)
         self.present = row["generation"] if row else 1
         return self.present
 
@@ -461,7 +464,7 @@ class Store(Reader):
         """
         options: dict[str, Any] = {"sort": list(sort)} if sort else {}
         try:
-            return await self.db[collection].find_one_and_update(
+            return await self.raw(collection).find_one_and_update(
                 filter, update, upsert=upsert, return_document=ReturnDocument.AFTER, **options
             )
         except DuplicateKeyError:
@@ -470,12 +473,12 @@ class Store(Reader):
     @asynccontextmanager
     async def watch(self, collection: str, pipeline: Sequence[Row]) -> AsyncIterator[AsyncIterator[Row]]:
         """The collection's change stream from now on; waits at the server, so an idle stream costs next to nothing."""
-        async with self.db[collection].watch(list(pipeline), max_await_time_ms=5000) as stream:
+        async with self.raw(collection).watch(list(pipeline), max_await_time_ms=5000) as stream:
             yield stream
 
     def snapshot(self, collection: str) -> "AsyncIOMotorCollection[Row]":
         """A collection whose finds read one committed point in time, however long the cursor lives."""
-        return self.db[collection].with_options(read_concern=ReadConcern("snapshot"))
+        return self.raw(collection).with_options(read_concern=ReadConcern("snapshot"))
 
     def close(self) -> None:
         """Closes all connections."""

@@ -13,7 +13,7 @@ from shared.store import Store
 
 async def prepare(store: Store) -> None:
     """Lets counters expire."""
-    await store.db[ATTEMPTS].create_index("expires_at", expireAfterSeconds=0)
+    await store.raw(ATTEMPTS).create_index("expires_at", expireAfterSeconds=0)
 
 
 async def spend(store: Store, kind: str, key: str, limit: int) -> None:
@@ -35,7 +35,7 @@ async def spend(store: Store, kind: str, key: str, limit: int) -> None:
 
 async def forgive(store: Store, kind: str, key: str) -> None:
     """Forgets the attempts of a key after a success."""
-    await store.db[ATTEMPTS].delete_one({"_id": _id(kind, key)})
+    await store.raw(ATTEMPTS).delete_one({"_id": _id(kind, key)})
 
 
 def _id(kind: str, key: str) -> str:

@@ -36,7 +36,7 @@ async def loaded(reader: Reader) -> bool:
 async def claim_loading(store: Store, owner: str) -> bool:
     """Takes it on to load the directory, unless it is there or another instance does; the claim runs out by itself."""
     with contextlib.suppress(DuplicateKeyError):
-        await store.db[DIRECTORY].insert_one({"_id": GAZETTEER})
+        await store.raw(DIRECTORY).insert_one({"_id": GAZETTEER})
     free: dict[str, Any] = {
         "_id": GAZETTEER,
         "release": {"$ne": release()},
