@@ -25,6 +25,7 @@ from contracts.topic import (
 
 __all__ = [
     "DOMAIN_TOPICS",
+    "KEYS_TOPIC",
     "MAX_DEAD_LETTER_BYTES",
     "MAX_MESSAGE_BYTES",
     "OPERATOR",
@@ -42,6 +43,9 @@ __all__ = [
     "topic_of",
     "written_by",
 ]
+
+KEYS_TOPIC: Final = "registration.signing-keys"
+"""What every process reads in full, so that it can verify tokens without asking."""
 
 CITY_FACTS: Final = (
     registration.CityRegistered,
@@ -174,7 +178,7 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
         readers={"cohort-selection": (registration.CountryRecorded,)},
     ),
     Topic(
-        name="registration.signing-keys",
+        name=KEYS_TOPIC,
         owner="registration",
         description="Public keys of access tokens. Key: key id; a tombstone withdraws a key.",
         events=(registration.SigningKeyPublished,),

@@ -11,10 +11,9 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, 
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from rich.table import Table
 
-from contracts.registry import OPERATOR, SERVICES, read_by
+from contracts.registry import KEYS_TOPIC, OPERATOR, SERVICES, read_by
 from infra.stack import Stack
 from infra.topics import concrete
-from shared.identity import KEYS_TOPIC
 
 TIMEOUT: Final = 5
 READ_SECONDS: Final = 5.0

@@ -13,12 +13,11 @@ from rich.tree import Tree
 
 from contracts.envelope import Attributes, decode, name_and_version
 from contracts.notification import DeliveryStateChanged
-from contracts.registry import DOMAIN_TOPICS, PLATFORM_PRINCIPAL, STORING, Topic
+from contracts.registry import DOMAIN_TOPICS, KEYS_TOPIC, PLATFORM_PRINCIPAL, STORING, Topic
 from infra.local.errors import LocalError
 from infra.stack import Stack
 from infra.topics import concrete
 from mission.reading import Record, records
-from shared.identity import KEYS_TOPIC
 
 DELIVERY: Final = name_and_version(DeliveryStateChanged.type)[0]
 BIRTH: Final = re.compile(r"^[a-z]+_([0-9a-f]{32})$")

@@ -25,10 +25,10 @@ from joserfc.jwk import OKPKey
 from pydantic import BaseModel, Field
 
 from contracts.envelope import Attributes, decode
+from contracts.registry import KEYS_TOPIC
 from shared import context, idempotency
 from shared.problems import Problem, forbidden
 
-KEYS_TOPIC = "registration.signing-keys"
 ALGORITHM = "Ed25519"
 ISSUER = "registration"
 AUDIENCE = "cities-mission-platform"

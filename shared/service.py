@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
+from contracts.registry import KEYS_TOPIC
 from shared import consumer, deadlines, documents, generations, idempotency, operating, problems, telemetry
 from shared.admission import Admission
 from shared.bodies import BodyLimits
@@ -23,7 +24,7 @@ from shared.broker import connection
 from shared.clock import Clock
 from shared.consumer import Consumer, topics_of
 from shared.deadlines import Deadlines
-from shared.identity import KEYS_TOPIC, KeyRing
+from shared.identity import KeyRing
 from shared.inbox import Inbox
 from shared.kept_answers import Keeping, KeptAnswers
 from shared.outbox import Relay

@@ -1,7 +1,5 @@
 """``mission doctor``: everything that can be checked, and what to do about what was found."""
 
-from typing import Final
-
 import typer
 from confluent_kafka import KafkaException
 from rich.table import Table
@@ -10,29 +8,17 @@ from infra.local.errors import LocalError
 from infra.stack import Stack
 from mission import place
 from mission.commands.common import console, ensure_running
-from mission.doctor import Check, Finding, broker, machine, stores
+from mission.doctor import Check, Finding
 
 app = typer.Typer()
-
-CHECKS: Final[dict[str, Check]] = {
-    "packages": machine.libraries,
-    "secrets": machine.secrets,
-    "disk": machine.disk,
-    "processes": machine.processes,
-    "platform's clock": machine.platform_clock,
-    "broker's release": machine.broker_version,
-    "broker's clock": broker.clock,
-    "topics": broker.topics,
-    "users": broker.users,
-    "access rules": broker.access,
-    "consumers": broker.consumers,
-    "databases": stores.stores,
-}
 
 
 @app.command("doctor")
 def examine() -> None:
     """Check the whole platform: what is wrong, and what to do. Ends with 1 when something is."""
+    # Knows the services' own code, which takes longer to load than most commands to run.
+    from mission.doctor.checks import CHECKS
+
     ensure_running()
     stack = place.operated()
     table = Table(title_justify="left", show_lines=True)

@@ -9,7 +9,6 @@ from contracts.envelope import EVENT_TYPES
 from contracts.events_calendar import BookingCancelled, BookingConfirmed, BookingWaitlisted
 from contracts.registration import OnboardingStepCompleted
 from mission.platforms import DIRECTORY
-from shared.identity import KEYS_TOPIC
 from tests.faults.evidence import Evidence
 from tests.faults.history import Fault, History, Outcome
 from tests.faults.outsider import BAD, TOPIC
@@ -85,7 +84,7 @@ def _applied(evidence: Evidence) -> Iterator[Violation]:
         states = evidence.rows(service, "inbox")
         for topic in registry.read_by(service):
             reads = {event.type for event in topic.readers[service]}
-            if topic.name == KEYS_TOPIC or not reads:
+            if topic.name == registry.KEYS_TOPIC or not reads:
                 continue
             for (name, aggregate), events in evidence.by_aggregate.items():
                 last = max((e.place for e in events if e.attributes.type in reads), default=None)
