@@ -83,7 +83,10 @@ class Operation:
 
 @dataclass(slots=True)
 class Fault:
-    """Something that was done to the platform. ``end`` is when it was over, ``recovered`` when all was worked off."""
+    """Something that was done to the platform. ``end`` is when it was over, ``recovered`` when all was worked off.
+
+    ``last`` names what came last, where something had to be waited for.
+    """
 
     number: int
     kind: str
@@ -91,6 +94,7 @@ class Fault:
     begin: float
     end: float = 0.0
     recovered: float = 0.0
+    last: str = ""
 
     def told(self, since: float) -> str:
         """One line for people."""

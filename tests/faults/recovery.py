@@ -31,7 +31,12 @@ Places = set[tuple[str, str, int]]
 
 
 class Watch:
-    """Looks at outboxes and consumer groups, past the proxy."""
+    """Looks at outboxes and consumer groups, past the proxy.
+
+    ``last`` names what was waited for when it was last found not to be worked off yet.
+    """
+
+    last = ""
 
     def __init__(self, stack: LocalStack) -> None:
         self._options = {**stack.kafka.client(OPERATOR), "log_level": 0}
@@ -69,17 +74,26 @@ class Watch:
         deadline = time.monotonic() + patience
         rows: set[tuple[str, str]] | None = None
         ends: dict[tuple[str, str, int], int] | None = None
+        self.last = ""
         while time.monotonic() < deadline:
             try:
                 if rows is None or rows:
                     now = self.unpublished()
                     rows = now if rows is None else rows & now
-                if not rows:
+                if rows:
+                    self.last = " and ".join(sorted({f"the outbox of {name}" for name, _ in rows}))
+                else:
                     found = [each for group in positions(self._admin, self._wanted).values() for each in group]
                     if ends is None:
                         ends = {(each.group, each.topic, each.partition): each.end for each in found}
-                    if all(each.next >= ends.get((each.group, each.topic, each.partition), 0) for each in found):
+                    behind = {
+                        f"{each.group} on {each.topic}"
+                        for each in found
+                        if each.next < ends.get((each.group, each.topic, each.partition), 0)
+                    }
+                    if not behind:
                         return time.time()
+                    self.last = " and ".join(sorted(behind))
             except PyMongoError:
                 pass
             except KafkaException:

@@ -36,6 +36,9 @@ from tests.faults.world import build
 HOME: Final = ROOT / ".local" / "faults"
 CALM_SECONDS: Final = (0.5, 1.5)
 WARM_SECONDS: Final = 2.0
+LONG_SECONDS: Final = 5.0
+"""A recovery that takes longer is told with what came last."""
+
 KEPT: Final = 100
 """So many findings of each check are in the report."""
 
@@ -154,12 +157,15 @@ class _Play:
                     fault.recovered = await asyncio.to_thread(watch.worked_off, self._round.patience)
                 except TimeoutError:
                     fault.recovered = time.time()
+                fault.last = watch.last
                 writer.fault(fault)
                 load.check()
                 left = (time.monotonic() - begun) / number * (count - number)
+                took = fault.recovered - end
+                last = f", last {fault.last}" if took > LONG_SECONDS else ""
                 self._told(
                     f"{number}/{count} {planned.kind} {planned.name}: lasted {end - begin:.1f} s, worked off after"
-                    f" {fault.recovered - end:.1f} s; about {left / 60:.0f} minutes to go"
+                    f" {took:.1f} s{last}; about {left / 60:.0f} minutes to go"
                 )
                 await asyncio.sleep(rng.uniform(*CALM_SECONDS))
             await asyncio.sleep(WARM_SECONDS)
