@@ -8,12 +8,12 @@ partition stops and says so.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -40,8 +40,8 @@ COMMIT_SECONDS = 0.1
 """How long an applied record's offset may wait to be committed with others. A record that comes again because its
 offset was not is known by the inbox."""
 
-STOP_SECONDS = 3.0
-"""How long a consumer that stops waits for the broker to take its last offsets."""
+LAST_COMMIT_SECONDS = 3.0
+"""How long a consumer that stops, or joins its group anew, waits for the broker to take its last offsets."""
 
 NEVER_LEAVE_MS = 2**31 - 1
 
@@ -60,7 +60,7 @@ log = structlog.get_logger()
 COLLECTIONS = (STATES, WAITING, LETTERS)
 
 
-class Consumer:
+class Consumer(ConsumerRebalanceListener):
     """One FastStream subscriber of a service and the loop that applies what it reads.
 
     ``topics`` are registry entries that the service reads; templates and plain topics are not mixed in one consumer.
@@ -77,6 +77,8 @@ class Consumer:
         self._subscriber: BatchSubscriber | None = None
         self._committing: asyncio.Task[None] | None = None
         self._applied = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._commits = asyncio.Lock()
         self._uncommitted: dict[TopicPartition, int] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._lags: dict[str, int] = {}
@@ -96,6 +98,7 @@ class Consumer:
             max_records=MAX_RECORDS,
             group_id=self.group,
             group_instance_id=self._instance,
+            listener=self,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             parser=keep_raw,
@@ -124,12 +127,24 @@ class Consumer:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        if self._settled.is_set() and (consumer := self.client()):
+            await self._commit_last(consumer)
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Before the group is joined anew: commits what was applied, and nothing from then on.
+
+        The broker answers one request of a connection after the other. A commit that is sent while the join waits there
+        for other members would be read after it, name a generation that has passed, and make the library join once
+        more, again and again.
+        """
+        self._settled.clear()
         if consumer := self.client():
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    await self._commit(consumer)
-            except TimeoutError:
-                log.info("stopped-without-commit", group=self.group)
+            await self._commit_last(consumer)
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """The group has its new generation: commits go on. What could not be committed before is fetched again."""
+        self._uncommitted.clear()
+        self._settled.set()
 
     def alive(self) -> str | None:
         """None while the consumer makes progress; otherwise what is wrong. An outage elsewhere is not its fault."""
@@ -227,25 +242,39 @@ class Consumer:
         while True:
             await self._applied.wait()
             await asyncio.sleep(COMMIT_SECONDS)
-            self._applied.clear()
-            consumer = self.client()
-            if consumer is not None and not await self._commit(consumer):
+            await self._settled.wait()
+            async with self._commits:
+                consumer = self.client()
+                if consumer is None or not self._settled.is_set():
+                    continue
+                self._applied.clear()
+                committed = await self._commit(consumer)
+            if not committed:
                 await asyncio.sleep(1)
                 self._applied.set()
 
-    async def _commit(self, consumer: AIOKafkaConsumer) -> bool:
-        """Commits the offsets of what was applied; returns whether nothing of it is left."""
-        assigned = consumer.assignment()
-        ends, self._uncommitted = self._uncommitted, {}
-        ours = {partition: end for partition, end in ends.items() if partition in assigned}
+    async def _commit_last(self, consumer: AIOKafkaConsumer) -> None:
+        """Commits what can be committed in a short time; what is left comes again, and the inbox knows it."""
         try:
-            if ours:
-                await consumer.commit(ours)
+            async with asyncio.timeout(LAST_COMMIT_SECONDS), self._commits:
+                await self._commit(consumer)
+        except TimeoutError:
+            log.info("commit-given-up", group=self.group)
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> bool:
+        """Commits the offsets of what was applied; returns whether the broker took them."""
+        assigned = consumer.assignment()
+        ends = {partition: end for partition, end in self._uncommitted.items() if partition in assigned}
+        try:
+            if ends:
+                await consumer.commit(ends)
         except (KafkaError, ValueError) as error:
             # Lost to a rebalance or to an outage.
             log.info("commit-skipped", group=self.group, error=repr(error))
-            self._uncommitted = ours | self._uncommitted
             return False
+        self._uncommitted = {
+            partition: end for partition, end in self._uncommitted.items() if ends.get(partition) != end
+        }
         return True
 
     async def _watch(self) -> None:
