@@ -87,7 +87,7 @@ class Watch:
                     if ends is None:
                         ends = {(each.group, each.topic, each.partition): each.end for each in found}
                     behind = {
-                        f"{each.group} on {each.topic}"
+                        each.group
                         for each in found
                         if each.next < ends.get((each.group, each.topic, each.partition), 0)
                     }
