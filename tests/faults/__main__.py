@@ -18,9 +18,13 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=25, help="how many faults; from 100 on they last up to 60 s")
     parser.add_argument("--seed", type=int, help="drawn when it is not given; the same seed makes the same plan")
     parser.add_argument("--plan", help="these faults instead of drawn ones, as in 'kill-broker cut@mongo/catalogue@8'")
-    parser.add_argument("--rate", type=float, default=10.0, help="writes per second in all; 50 need four processors")
-    parser.add_argument("--offices", type=int, default=24, help="clients that write at the same time")
-    parser.add_argument("--patience", type=float, default=120.0, help="seconds that recovery may take after a fault")
+    parser.add_argument(
+        "--rate", type=float, default=Round.rate, help="writes per second in all; 50 need four processors"
+    )
+    parser.add_argument("--offices", type=int, default=Round.offices, help="clients that write at the same time")
+    parser.add_argument(
+        "--patience", type=float, default=Round.patience, help="seconds that recovery may take after a fault"
+    )
     arguments = parser.parse_args()
     # So that the platform is stopped before this ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

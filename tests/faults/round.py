@@ -51,7 +51,7 @@ SETTINGS: Final = {
 CHECKS: Final = (check_log.check, check_writes.check, check_effects.check, check_model.check)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Round:
     """What a round is made of. ``rate`` is in writes per second, by so many ``offices``.
 
@@ -60,7 +60,7 @@ class Round:
 
     seed: int
     faults: Sequence[Planned]
-    rate: float = 50.0
+    rate: float = 10.0
     offices: int = 24
     patience: float = 120.0
 
