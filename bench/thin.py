@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from bench import payload
 from contracts.envelope import Envelope
 from contracts.registration import CityCommitmentChanged
-from contracts.registry import read_by
+from contracts.registry import consumed_by
 from shared.identity import Public
 from shared.inbox import Inbox
 from shared.service import StoreDep, create_service
@@ -55,13 +55,13 @@ def inbox(service: str, *, effect: bool = True) -> Inbox:
     async def ignore(*_: Any) -> None:
         return None
 
-    for topic in read_by(service):
+    plain, templates = consumed_by(service)
+    for topic in (*plain, *templates):
         for event in topic.readers[service]:
-            if topic.name != "registration.signing-keys":
-                if effect and event is CityCommitmentChanged:
-                    found.projects(event)(see)
-                else:
-                    found.on(event)(ignore)
+            if effect and event is CityCommitmentChanged:
+                found.projects(event)(see)
+            else:
+                found.on(event)(ignore)
         if topic.template:
             found.on_raw(topic.name)(ignore)
     return found

@@ -36,6 +36,7 @@ __all__ = [
     "TOPICS",
     "Cleanup",
     "Topic",
+    "consumed_by",
     "dead_letters",
     "read_by",
     "replays",
@@ -418,6 +419,15 @@ def topic(name: str) -> Topic:
 def read_by(service: str) -> Iterator[Topic]:
     """The topics that a service reads."""
     return (topic for topic in TOPICS if service in topic.readers)
+
+
+def consumed_by(service: str) -> tuple[list[Topic], list[Topic]]:
+    """What a service's consumer groups read: its plain topics, and its templates.
+
+    Not the keys' topic, of which each process reads all, in no group.
+    """
+    topics = [topic for topic in read_by(service) if topic.name != KEYS_TOPIC]
+    return [topic for topic in topics if not topic.template], [topic for topic in topics if topic.template]
 
 
 def written_by(principal: str) -> Iterator[Topic]:

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, 
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from rich.table import Table
 
-from contracts.registry import KEYS_TOPIC, OPERATOR, SERVICES, read_by
+from contracts.registry import OPERATOR, SERVICES, consumed_by
 from infra.stack import Stack
 from infra.topics import concrete
 
@@ -72,8 +72,7 @@ def expected(platforms: Iterable[str]) -> dict[str, list[str]]:
     known = list(platforms)
     found: dict[str, list[str]] = {}
     for service in SERVICES:
-        topics = [topic for topic in read_by(service) if topic.name != KEYS_TOPIC]
-        plain, families = [t for t in topics if not t.template], [t for t in topics if t.template]
+        plain, families = consumed_by(service)
         if plain:
             found[f"{service}.events"] = [topic.name for topic in plain]
         if families:

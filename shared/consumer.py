@@ -8,7 +8,7 @@ partition stops and says so.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -321,9 +321,3 @@ class Consumer(ConsumerRebalanceListener):
         elif self._lagging_since is None:
             self._lagging_since = time.monotonic()
         STALLED.labels(self.group).set(time.monotonic() - self._lagging_since if self._lagging_since else 0)
-
-
-def topics_of(service: str, broadcast: Iterable[str]) -> tuple[list[registry.Topic], list[registry.Topic]]:
-    """What a service's consumers read: its plain topics, and its templates."""
-    topics = [topic for topic in registry.read_by(service) if topic.name not in set(broadcast)]
-    return [t for t in topics if not t.template], [t for t in topics if t.template]

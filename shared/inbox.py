@@ -129,9 +129,10 @@ class Inbox:
                     mine[event] = list(kept)
         return only
 
-    def check(self, broadcast: frozenset[str]) -> None:
-        """Raises :class:`ValueError` when handlers and registry disagree; ``broadcast`` topics have no handler here."""
-        topics = [topic for topic in registry.read_by(self.service) if topic.name not in broadcast]
+    def check(self) -> None:
+        """Raises :class:`ValueError` when handlers and registry disagree."""
+        plain, templates = registry.consumed_by(self.service)
+        topics = [*plain, *templates]
         declared = {event for topic in topics for event in topic.readers[self.service]}
         raw = {topic.name for topic in topics if not topic.readers[self.service]} - {registry.replays(self.service)}
         for what, here, there in (

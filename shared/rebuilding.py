@@ -87,8 +87,8 @@ class Rebuilding:
         self._connection = connection
         self._tell = tell
         projected = self._inbox.handlers.keys() | self._inbox.tombstones.keys()
-        readers = [topic for topic in registry.read_by(inbox.service) if not topic.template]
-        self._topics = [topic for topic in readers if projected & set(topic.readers[inbox.service])]
+        plain, _ = registry.consumed_by(inbox.service)
+        self._topics = [topic for topic in plain if projected & set(topic.readers[inbox.service])]
         self._reading = Reading(self._inbox, self._topics)
         self._by = new_id("bld")
         self._begins: dict[TopicPartition, int] = {}

@@ -16,13 +16,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
-from contracts.registry import KEYS_TOPIC
+from contracts.registry import consumed_by
 from shared import consumer, deadlines, documents, generations, idempotency, operating, problems, telemetry
 from shared.admission import Admission
 from shared.bodies import BodyLimits
 from shared.broker import connection
 from shared.clock import Clock
-from shared.consumer import Consumer, topics_of
+from shared.consumer import Consumer
 from shared.deadlines import Deadlines
 from shared.identity import KeyRing
 from shared.inbox import Inbox
@@ -76,7 +76,7 @@ class Service:
         self.stopping = False
         self._store: Store | None = None
         if inbox is not None:
-            inbox.check(frozenset({KEYS_TOPIC}))
+            inbox.check()
             url = settings.mongo_url.get_secret_value()
             self._store = Store(url, settings.database, settings.service, self.clock)
             options = connection(settings, "relay") | {
@@ -155,7 +155,7 @@ class Service:
                 self.relay.start()
             if self._timers is not None:
                 self._timers.start(store)
-            plain, templates = topics_of(self.settings.service, {KEYS_TOPIC})
+            plain, templates = consumed_by(self.settings.service)
             # New platforms' topics must be seen within seconds, which only the consumer of templates pays for.
             refresh = PLATFORM_REFRESH_MS if templates else 60_000
             self._broker = self._make_broker(refresh)

@@ -82,9 +82,10 @@ def _applied(evidence: Evidence) -> Iterator[Violation]:
     """Every reader has taken each aggregate's events to the last."""
     for service in evidence.stores:
         states = evidence.rows(service, "inbox")
-        for topic in registry.read_by(service):
+        plain, templates = registry.consumed_by(service)
+        for topic in (*plain, *templates):
             reads = {event.type for event in topic.readers[service]}
-            if topic.name == registry.KEYS_TOPIC or not reads:
+            if not reads:
                 continue
             for (name, aggregate), events in evidence.by_aggregate.items():
                 last = max((e.place for e in events if e.attributes.type in reads), default=None)

@@ -36,11 +36,10 @@ class Watch:
     ``last`` names what was waited for when it was last found not to be worked off yet.
     """
 
-    last = ""
-
     def __init__(self, stack: LocalStack) -> None:
         self._options = {**stack.kafka.client(OPERATOR), "log_level": 0}
         self._ask_anew()
+        self.last = ""
         self._wanted = expected(stack.platforms())
         self._mongo: MongoClient[dict[str, Any]] = MongoClient(stack.mongo.admin_url, serverSelectionTimeoutMS=1000)
 

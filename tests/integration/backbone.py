@@ -8,7 +8,7 @@ from pymongo import UpdateOne
 
 from contracts import registration as facts
 from contracts.envelope import Envelope
-from contracts.registry import TOPICS
+from contracts.registry import TOPICS, consumed_by
 from infra.local.stack import LocalStack
 from shared.ids import new_id
 from shared.inbox import Inbox
@@ -84,10 +84,10 @@ def counting_inbox(
     async def ignore(tx: Transaction, event: Any, envelope: Envelope) -> None:
         return None
 
-    for topic in TOPICS:
-        for event in topic.readers.get(service, ()):
-            if topic.name != "registration.signing-keys":
-                inbox.projects(event)(count) if topic is CITIES_TOPIC else inbox.on(event)(ignore)
+    plain, templates = consumed_by(service)
+    for topic in (*plain, *templates):
+        for event in topic.readers[service]:
+            inbox.projects(event)(count) if topic is CITIES_TOPIC else inbox.on(event)(ignore)
     return inbox
 
 
