@@ -75,6 +75,8 @@ class Api:
     ) -> Any:
         """Calls an operation, which must succeed; what another service does not know yet is asked for again.
 
+        Who has signed in goes on with a new token where the old one has expired.
+
         ``soon`` asks again, too, for what is not there yet: public pages of the catalogue are read from memory.
         """
         method = operation.partition(" ")[0]
@@ -88,6 +90,8 @@ class Api:
 
         def answered() -> schemathesis.Response | None:
             answer = self.send(case, who)
+            if answer.status_code == 401 and who is not None and who.token:
+                answer = self.send(case, who.renew())
             early = answer.status_code == 409 and answer.json()["code"] == "not-yet-known"
             return None if early or (soon and answer.status_code == 404) else answer
 

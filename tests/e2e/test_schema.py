@@ -54,13 +54,10 @@ def world(platform: Platform, hire: Hire, officer: Officer, places: Places, admi
     world.people["member"], world.city = officer("Leiria")
     for part in (cities, offer, calendar, selection, operations, accounts):
         part.walk(world)
-    with platform.client() as client, client.stream("GET", "/api/v1/stream", headers=bearer(world)) as stream:
+    headers = {"Authorization": f"Bearer {world.people['member'].renew().token}"}
+    with platform.client() as client, client.stream("GET", "/api/v1/stream", headers=headers) as stream:
         assert stream.status_code == httpx.codes.OK
     return world
-
-
-def bearer(world: World) -> dict[str, str]:
-    return {"Authorization": f"Bearer {world.people['member'].token}"}
 
 
 def test_every_operation_succeeds_and_answers_as_documented(world: World) -> None:
