@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TextIO
@@ -30,6 +30,10 @@ SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 QUIET = ("/health/", "/metrics")
+SAME_SECONDS = 10.0
+"""How long a line that a library repeats is not written again."""
+
+LINES_KNOWN = 1000
 
 tracer = trace.get_tracer("mission")
 log = structlog.get_logger()
@@ -64,6 +68,7 @@ def configure_logs(settings: Settings) -> None:
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -72,6 +77,35 @@ def configure_logs(settings: Settings) -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
+
+
+class Repeats(logging.Filter):
+    """Writes a library's line once in :data:`SAME_SECONDS`, and with the next one how often it came in between.
+
+    A Kafka client whose broker is away says so two hundred times a second. Tracebacks are always written.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._written: dict[tuple[str, str], float] = {}
+        self._left_out: dict[tuple[str, str], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        if record.exc_info:
+            return True
+        now, line = self._clock(), (record.name, record.getMessage())
+        if now - self._written.get(line, -SAME_SECONDS) < SAME_SECONDS:
+            self._left_out[line] = self._left_out.get(line, 0) + 1
+            return False
+        if len(self._written) >= LINES_KNOWN:
+            self._written.clear()
+            self._left_out.clear()
+        self._written[line] = now
+        if count := self._left_out.pop(line, 0):
+            record.msg, record.args = f"{line[1]} ({count} times more in between)", ()
+        return True
 
 
 def _add_trace(_: Any, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
