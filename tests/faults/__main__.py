@@ -4,6 +4,7 @@ import argparse
 import secrets
 import signal
 import sys
+from threading import Event
 
 from rich.console import Console
 
@@ -26,17 +27,25 @@ def main() -> None:
         "--patience", type=float, default=Round.patience, help="seconds that recovery may take after a fault"
     )
     arguments = parser.parse_args()
-    # So that the platform is stopped before this ends.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
     lasts = plan.LONG if arguments.faults >= 100 else plan.SHORT
     console = Console(width=None if sys.stdout.isatty() else 140)
+    enough = Event()
+
+    def interrupted(*_: object) -> None:
+        if enough.is_set():
+            sys.exit(1)
+        enough.set()
+        console.print("No further fault; what was done is checked. Once more ends at once.")
+
+    signal.signal(signal.SIGINT, interrupted)
+    # So that the platform is stopped before this ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         faults = plan.named(arguments.plan) if arguments.plan else plan.drawn(seed, arguments.faults, lasts)
         console.print(f"Seed {seed}, {len(faults)} faults.")
-        result = play(
-            Round(seed, faults, arguments.rate, arguments.offices, arguments.patience), lambda line: console.print(line)
-        )
+        round = Round(seed, faults, arguments.rate, arguments.offices, arguments.patience)
+        result = play(round, lambda line: console.print(line), enough.is_set)
     except LocalError as error:
         sys.exit(f"faults: {error}")
     show(console, result)

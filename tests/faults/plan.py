@@ -91,7 +91,13 @@ def _one(rng: Random, kind: str, target: str, lasts: tuple[float, float]) -> Pla
         # A kill in the middle of what else is wrong.
         parts = [replace(part, seconds=part.seconds or rng.uniform(0, lasts[0])) for part in parts]
         return Planned(kind, target, parts=tuple(parts))
-    return Planned(kind, target, rng.uniform(*lasts) if kind in LASTING else 0.0)
+    return Planned(kind, target, _length(rng, lasts) if kind in LASTING else 0.0)
+
+
+def _length(rng: Random, lasts: tuple[float, float]) -> float:
+    """Evenly drawn on a logarithmic scale: of 5 to 60 s as many below 17 s as above, because long ones take long."""
+    shortest, longest = lasts
+    return float(shortest * (longest / shortest) ** rng.random())
 
 
 def named(text: str) -> list[Planned]:

@@ -137,6 +137,8 @@ class Proxy:
             *(sys.executable, "-m", "tests.faults.proxy", json.dumps(self._table)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            # Ctrl-C is for the round alone, which still needs it.
+            start_new_session=True,
         )
         await self._answer(READY)
 

@@ -77,15 +77,18 @@ class Result:
 Told = Callable[[str], None]
 
 
-def play(round: Round, told: Told = print) -> Result:
-    """Plays a round on a platform of its own under ``.local/faults``; after a failure its data stays there."""
+def play(round: Round, told: Told = print, enough: Callable[[], bool] = lambda: False) -> Result:
+    """Plays a round on a platform of its own under ``.local/faults``; after a failure its data stays there.
+
+    Once there is ``enough``, no further fault comes, and what was done until then is checked.
+    """
     home = HOME / "platform"
     ports = Ports.from_environment() if "MISSION_PORT_BASE" in os.environ else Ports.free()
     settings = {"MISSION_HOME": str(home), "MISSION_PORT_BASE": str(ports.base), **SETTINGS}
     with patch.dict(os.environ, settings):
         lifecycle.stop()
         shutil.rmtree(home, ignore_errors=True)
-        result = asyncio.run(_Play(round, ports, told).play())
+        result = asyncio.run(_Play(round, ports, told, enough).play())
     (HOME / "report.json").write_text(json.dumps(result.report, indent=1))
     if not result.violations:
         shutil.rmtree(home, ignore_errors=True)
@@ -93,9 +96,10 @@ def play(round: Round, told: Told = print) -> Result:
 
 
 class _Play:
-    def __init__(self, round: Round, ports: Ports, told: Told) -> None:
+    def __init__(self, round: Round, ports: Ports, told: Told, enough: Callable[[], bool]) -> None:
         self._round = round
         self._told = told
+        self._enough = enough
         self._path = HOME / "history.jsonl"
         self._proxy = Proxy(links(ports))
         self._nemesis = Nemesis(ports, self._proxy, Random(round.seed))
@@ -142,6 +146,8 @@ class _Play:
         await asyncio.sleep(WARM_SECONDS)
         try:
             for number, planned in enumerate(self._round.faults, 1):
+                if self._enough():
+                    break
                 if planned.kind == CALM:
                     await asyncio.sleep(planned.seconds)
                     continue
@@ -162,10 +168,11 @@ class _Play:
                 load.check()
                 left = (time.monotonic() - begun) / number * (count - number)
                 took = fault.recovered - end
+                lasted = f"lasted {end - begin:.1f} s, " if end > begin else ""
                 last = f", last {fault.last}" if took > LONG_SECONDS else ""
                 self._told(
-                    f"{number}/{count} {planned.kind} {planned.name}: lasted {end - begin:.1f} s, worked off after"
-                    f" {took:.1f} s{last}; about {left / 60:.0f} minutes to go"
+                    f"{number}/{count} {planned.kind} {planned.name}: {lasted}worked off after {took:.1f} s{last};"
+                    f" about {left / 60:.0f} minutes to go"
                 )
                 await asyncio.sleep(rng.uniform(*CALM_SECONDS))
             await asyncio.sleep(WARM_SECONDS)
