@@ -108,8 +108,12 @@ async def test_a_mailbox_that_does_not_exist_is_noted_and_one_that_is_full_tried
             assert waiting is not None
             assert waiting["reason"] == "mailbox-full"
             assert waiting["next_attempt_at"] is not None
-            ends = await outcomes(topics, gone, later, fine)
-            assert ends == {gone: [("bounced", "no-such-user")], later: [], fine: [("sent", None)]}
+
+            async def told() -> bool:
+                ends = await outcomes(topics, gone, later, fine)
+                return ends == {gone: [("bounced", "no-such-user")], later: [], fine: [("sent", None)]}
+
+            await eventually(told, "what became of the mails is told, and nothing of the one that waits")
 
 
 async def test_facts_that_come_again_and_instances_that_share_the_work_double_nothing(
