@@ -91,6 +91,7 @@ class Sender:
     async def _work(self, store: Store) -> None:
         failures = 0
         resumed = False
+        looked = -LOOK_SECONDS
         while not self._ending.is_set():
             self.wake.clear()
             try:
@@ -98,7 +99,10 @@ class Sender:
                     # What this instance had in hand when it was killed need not wait for the claim's end.
                     await delivery.resume(store, self._instance)
                     resumed = True
-                WAITING.set(await delivery.waiting(store))
+                if time.monotonic() - looked >= LOOK_SECONDS:
+                    WAITING.set(await delivery.waiting(store))
+                    await delivery.settle(store)
+                    looked = time.monotonic()
                 dealt_with = await self._round(store)
                 if not dealt_with:
                     await self._wait(store)
@@ -126,7 +130,6 @@ class Sender:
 
     async def _round(self, store: Store) -> int:
         """Sends what is due, at most one batch; returns how many mails that were."""
-        await delivery.settle(store)
         token = f"{self._instance}/{new_id('clm')}"
         mails = await delivery.claim(store, token)
         if not mails:
@@ -140,8 +143,7 @@ class Sender:
         finally:
             await self._noted()
             await delivery.release(store, token)
-            while await delivery.settle(store, token):
-                pass
+            await delivery.settle(store, token)
         return len(mails)
 
     async def _deal_with(self, store: Store, letter: Letter) -> None:

@@ -127,27 +127,26 @@ async def resume(store: Store, instance: str) -> None:
     await store.raw(MAILS).update_many({"claim": {"$regex": f"^{re.escape(instance)}/"}}, NOBODYS)
 
 
-async def settle(store: Store, token: str | None = None) -> int:
-    """Records what became of mails, with the events of it, and removes them from the queue.
+async def settle(store: Store, token: str | None = None) -> None:
+    """Records what became of a claim's mails, with the events of it, and removes them from the queue.
 
-    Without a token those of senders that have ended in between. Returns how many.
+    Without a token of as many mails whose sender has ended in between.
     """
     ended: Row = {"outcome": ANY_TEXT}
     which = ended | ({"claim": token} if token else FREE)
 
-    async def work(tx: Transaction) -> int:
+    async def work(tx: Transaction) -> None:
         mails = await tx.find(MAILS, which, limit=BATCH)
         if not mails:
-            return 0
+            return
         ids = [mail.id for mail in mails]
         messages = {message.id: message for message in await tx.find(MESSAGES, {"_id": {"$in": ids}})}
         for mail in mails:
             if (message := messages.get(mail.id)) is not None and mail.outcome is not None:
                 _record(tx, message, mail, mail.outcome)
         await tx.delete(MAILS, {"_id": {"$in": ids}})
-        return len(mails)
 
-    return await store.transaction(work)
+    await store.transaction(work)
 
 
 def _record(tx: Transaction, message: Message, mail: Mail, outcome: DeliveryState) -> None:
