@@ -14,7 +14,6 @@ from infra.access import ensure_rules, ensure_users, platform_principal
 from infra.broker import ADMIN, Broker
 from infra.local.errors import LocalError
 from infra.local.secrets import GATEWAY_KEY, Secrets
-from infra.quotas import PLATFORM_BYTES_PER_SECOND, ensure_quotas
 from infra.topics import ensure_topics
 
 
@@ -75,9 +74,12 @@ class Stack:
         return self.secrets.directory(principal) / "client.properties"
 
     def _apply_quotas(self, platforms: Sequence[str]) -> None:
-        rates = {platform_principal(platform): PLATFORM_BYTES_PER_SECOND for platform in platforms}
-        if not rates:
+        if not platforms:
             return
+        # Imported here, for it loads a Kafka client that few commands need.
+        from infra.quotas import PLATFORM_BYTES_PER_SECOND, ensure_quotas
+
+        rates = {platform_principal(platform): PLATFORM_BYTES_PER_SECOND for platform in platforms}
         username, password = self.secrets.kafka(ADMIN)
         # A loop of its own, so that a program with a running loop can call this too.
         with ThreadPoolExecutor(1) as pool:

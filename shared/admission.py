@@ -5,7 +5,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.problems import Problem, response
+from shared.problem_answers import response
+from shared.problems import Problem
 
 NOT_TAKEN_HEADER: Final = "mission-not-taken"
 """On a 503 of a process that has not looked at the request; the gateway gives it to another instance."""

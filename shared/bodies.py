@@ -4,7 +4,8 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.problems import Problem, response
+from shared.problem_answers import response
+from shared.problems import Problem
 
 
 class Body(BaseModel):

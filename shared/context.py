@@ -10,13 +10,13 @@ from typing import Any
 class IdempotencyKey:
     """A client's ``Idempotency-Key`` with the digest of the request and the status that its first answer has.
 
-    ``render`` makes the answer's body of what the transaction returns; without one it is the body.
+    ``render`` makes the answer's body, as JSON has it, of what the transaction returns.
     """
 
     id: str
     digest: str
     status: int
-    render: Callable[[Any], Any] | None = None
+    render: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)

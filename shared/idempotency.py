@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
+from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from shared import context
-from shared.problems import Problem, response
+from shared.problem_answers import response
+from shared.problems import Problem
 from shared.store import is_duplicate
 
 HEADER = "idempotency-key"
@@ -48,7 +50,7 @@ async def begin(request: Request, principal: str | None) -> None:
     id = hashlib.sha256(f"{principal or 'anyone'}\n{key}".encode()).hexdigest()
     await _recall(request, id, digest)
     status = getattr(request.scope.get("route"), "status_code", None) or 200
-    context.amend(idempotency=context.IdempotencyKey(id, digest, status))
+    context.amend(idempotency=context.IdempotencyKey(id, digest, status, jsonable_encoder))
 
 
 def answer(render: Callable[[R], V]) -> Callable[[R], V]:
@@ -59,7 +61,7 @@ def answer(render: Callable[[R], V]) -> Callable[[R], V]:
     """
     key = context.current().idempotency
     if key is not None:
-        context.amend(idempotency=replace(key, render=render))
+        context.amend(idempotency=replace(key, render=lambda result: jsonable_encoder(render(result))))
     return render
 
 

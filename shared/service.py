@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
 from contracts.registry import consumed_by
-from shared import consumer, deadlines, documents, generations, idempotency, operating, problems, telemetry
+from shared import consumer, deadlines, documents, generations, idempotency, operating, problem_answers, telemetry
 from shared.admission import Admission
 from shared.bodies import BodyLimits
 from shared.broker import connection
@@ -27,9 +27,9 @@ from shared.deadlines import Deadlines
 from shared.identity import KeyRing
 from shared.inbox import Inbox
 from shared.kept_answers import Keeping, KeptAnswers
-from shared.outbox import Relay
 from shared.paging import Cursors
 from shared.problems import Problem
+from shared.relay import Relay
 from shared.settings import Settings, secrets_dir
 from shared.shutdown import before_shutdown, served
 from shared.store import Collection, Store, is_outage
@@ -319,7 +319,7 @@ def create_service(
     if inbox is not None:
         app.include_router(operating.router(name))
     app.include_router(_operations())
-    problems.install(app)
+    problem_answers.install(app)
     documents.install(app)
     idempotency.install(app)
     app.add_exception_handler(PyMongoError, _on_database_error)
@@ -338,7 +338,7 @@ async def _on_database_error(_: Request, error: Exception) -> JSONResponse:
     if is_outage(error):
         log.warning("database-unavailable", error=repr(error)[:1000])
         detail = "This part of the platform is away for a moment; try again."
-        return problems.response(Problem(503, "unavailable", detail, headers={"Retry-After": "2"}))
+        return problem_answers.response(Problem(503, "unavailable", detail, headers={"Retry-After": "2"}))
     raise error
 
 

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from fastapi.encoders import jsonable_encoder
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
@@ -297,8 +296,7 @@ class Transaction(Reader):
         key = context.current().idempotency
         if key is not None:
             answer = {"_id": key.id, "digest": key.digest, "status": key.status, "at": self._store.clock.now()}
-            body = key.render(result) if key.render is not None else result
-            self._answers[key.id] = answer | {"body": jsonable_encoder(body)}
+            self._answers[key.id] = answer | {"body": key.render(result)}
 
     async def finish(self, result: Any) -> None:
         """Writes what was gathered: projections, outbox rows, and the answers under their ``Idempotency-Key``."""

@@ -14,7 +14,7 @@ from services.gateway.proxy import Proxy, too_large
 from services.gateway.routes import PREFIX, service_for
 from services.gateway.sessions import REGISTRATION, Sessions, is_form
 from services.gateway.settings import GatewaySettings
-from shared import problems
+from shared import problem_answers
 from shared.identity import Caller, KeyRing, not_signed_in, stamp_arrival
 from shared.problems import Problem
 from shared.service import Service
@@ -59,7 +59,7 @@ class Door:
         try:
             service = self._admit(scope, running)
         except Problem as problem:
-            await problems.response(problem)(scope, receive, answer)
+            await problem_answers.response(problem)(scope, receive, answer)
             return
         if service is None:
             await self._app(scope, receive, answer)

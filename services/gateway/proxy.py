@@ -19,7 +19,7 @@ from yarl import URL
 from services.gateway import headers
 from services.gateway.routes import PREFIX
 from services.gateway.upstreams import Upstreams
-from shared import problems
+from shared import problem_answers
 from shared.admission import NOT_TAKEN_HEADER
 from shared.identity import ARRIVAL_HEADER
 from shared.problems import Problem
@@ -168,7 +168,7 @@ class Proxy:
             # Too late for a problem: ending without the end is what tells the client that something is missing.
             log.warning("answer-broken-off", service=service, code=problem.code)
             return
-        await problems.response(problem)(scope, receive, send)
+        await problem_answers.response(problem)(scope, receive, send)
 
 
 class Exchange:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from shared.outbox import BATCH
+from shared.relay import BATCH
 from tests.faults.evidence import Evidence
 from tests.faults.history import Fault, History
 from tests.faults.outsider import BAD

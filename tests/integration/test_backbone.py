@@ -19,7 +19,7 @@ from infra.local.stack import LocalStack
 from infra.topics import states, wait_until
 from mission import letters
 from mission.letters import Kept
-from shared import outbox, telemetry
+from shared import outbox, relay, telemetry
 from shared.dead_letters import Action, Outcome
 from shared.ids import new_id
 from shared.problems import NotYetKnown, trace_id
@@ -445,7 +445,7 @@ async def test_a_backlog_of_several_batches_is_published_once_and_in_order(
     assert producer.relay is not None
     await producer.relay.stop()
     cities = [new_id("city") for _ in range(7)]
-    versions = range(1, 3 * outbox.BATCH // len(cities))
+    versions = range(1, 3 * relay.BATCH // len(cities))
 
     async def many(tx: Transaction) -> None:
         for city in cities:
