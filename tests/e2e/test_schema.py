@@ -20,7 +20,7 @@ ROLES: Final = ("helpdesk", "programme-manager", "reviewer", "editor", "organise
 DRAWN: Final = 2
 """So many requests of each kind for each operation."""
 
-OTHERS: Final = 2
+OTHERS: Final = 1
 """So many others send each request beside the one who succeeded with the operation: all of them, in turn."""
 
 STREAM: Final = "GET /stream"

@@ -27,7 +27,7 @@ from tests.faults.evidence import Told
 
 NEXT: Final = Path(__file__).with_name("next_release.patch")
 CLIENTS: Final = 3
-PACE_SECONDS: Final = 0.5
+PACE_SECONDS: Final = 1.0
 SOME: Final = 5
 CONFIRMED: Final = "eu.mission.calendar.booking.confirmed"
 OLD, NEW = f"{CONFIRMED}.v1", f"{CONFIRMED}.v2"

@@ -47,6 +47,8 @@ SETTINGS: Final = {
     "MISSION_ADDRESS_RATE": "0",
     "MISSION_PERSON_RATE": "0",
     "MISSION_ATTEMPTS_PER_CLIENT": "1000000",
+    # The directory of all places takes a minute to load.
+    "MISSION_SMALLEST_PLACE": "5000",
 }
 CHECKS: Final = (check_log.check, check_writes.check, check_effects.check, check_model.check)
 
