@@ -7,7 +7,7 @@ from services.registration.domain.memberships import OPEN
 from services.registration.domain.names import normalise
 from services.registration.store import CITIES, MEMBERSHIPS, PEOPLE, City, Membership, Person
 from services.registration.usecases import memberships, onboarding, places
-from services.registration.usecases.memberships import HELPDESK_ROLES
+from services.registration.usecases.memberships import HELPDESK_ROLES, members_only
 from shared.identity import Caller
 from shared.problems import forbidden, not_found
 from shared.store import Reader, Store
@@ -18,25 +18,32 @@ async def visible(reader: Reader, city_id: str, caller: Caller) -> tuple[City, b
 
     Before its publication only approved members, who declared it and the helpdesk do; others get a 404 problem.
     """
-    city = await onboarding.present_city(reader, city_id)
-    if city is None:
-        raise not_found("city", city_id)
-    inside = caller.has_role(*HELPDESK_ROLES, scope=("country", city.country))
-    if not inside and caller.person is not None:
-        membership = await memberships.open_membership(reader, city.id, caller.person)
-        state = membership.state if membership else None
-        inside = state == "approved" or (state == "requested" and city.registered_by == caller.person)
-    if city.published_at is None and not inside:
-        raise not_found("city", city_id)
+    city, inside, _ = await _seen(reader, city_id, caller)
     return city, inside
 
 
 async def changeable(reader: Reader, city_id: str, caller: Caller) -> City:
     """A city that the caller may change: as approved member or helpdesk. Raises 403 and 404 problems."""
-    city, _ = await visible(reader, city_id, caller)
-    if not caller.has_role(*HELPDESK_ROLES, scope=("country", city.country)):
-        await memberships.require_member(reader, city.id, caller)
+    city, _, speaks = await _seen(reader, city_id, caller)
+    if not speaks:
+        raise members_only()
     return city
+
+
+async def _seen(reader: Reader, city_id: str, caller: Caller) -> tuple[City, bool, bool]:
+    """The city, whether the caller sees it from inside, and whether it speaks for it."""
+    city = await onboarding.present_city(reader, city_id)
+    if city is None:
+        raise not_found("city", city_id)
+    inside = speaks = caller.has_role(*HELPDESK_ROLES, scope=("country", city.country))
+    if not speaks and caller.person is not None:
+        membership = await memberships.open_membership(reader, city.id, caller.person)
+        state = membership.state if membership else None
+        speaks = state == "approved"
+        inside = speaks or (state == "requested" and city.registered_by == caller.person)
+    if city.published_at is None and not inside:
+        raise not_found("city", city_id)
+    return city, inside, speaks
 
 
 async def from_inside(reader: Reader, city_id: str, caller: Caller) -> City:

@@ -25,7 +25,7 @@ from shared import context
 from shared.identity import Caller
 from shared.ids import new_id
 from shared.links import LINKS, Link
-from shared.problems import conflict, forbidden, not_found
+from shared.problems import Problem, conflict, forbidden, not_found
 from shared.store import Reader, Store, Transaction
 
 HELPDESK_ROLES = ("helpdesk", "administrator")
@@ -52,7 +52,12 @@ async def require_member(reader: Reader, city_id: str, caller: Caller) -> None:
     """Raises a 403 problem unless the caller speaks for the city now, whatever the token says."""
     membership = await open_membership(reader, city_id, caller.id)
     if membership is None or membership.state != "approved":
-        raise forbidden("Only approved members of this city may do this.")
+        raise members_only()
+
+
+def members_only() -> Problem:
+    """403 for who does not speak for the city."""
+    return forbidden("Only approved members of this city may do this.")
 
 
 def new(tx: Transaction, city: City, person_id: str, role: str, state: State, **fields: Any) -> Membership:
