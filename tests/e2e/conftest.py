@@ -13,16 +13,9 @@ from infra.local.process import end, running
 from infra.local.stack import ROOT
 from tests.e2e.forms import EVIDENCE, declaration
 from tests.e2e.people import Hire, Officer, Person, Places, given
-from tests.e2e.running import Platform, eventually
+from tests.e2e.running import SETTINGS, Platform, eventually
 
 HOMES = Path(__file__).resolve().parents[2] / ".local" / "e2e"
-SETTINGS = {
-    # Everybody comes from one address here, and much faster than people do.
-    "MISSION_ADDRESS_RATE": "0",
-    "MISSION_PERSON_RATE": "0",
-    # The directory of all places takes a minute to load.
-    "MISSION_SMALLEST_PLACE": "5000",
-}
 
 PASSWORD = "operator of this platform"
 

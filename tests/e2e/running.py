@@ -24,6 +24,13 @@ SECONDS: Final = 30.0
 COMMAND_SECONDS: Final = 180
 WIDE: Final = {"COLUMNS": "400"}
 POLL_SECONDS: Final = 0.05
+SETTINGS: Final = {
+    # Everybody comes from one address here, and much faster than people do.
+    "MISSION_ADDRESS_RATE": "0",
+    "MISSION_PERSON_RATE": "0",
+    # The directory of all places takes a minute to load.
+    "MISSION_SMALLEST_PLACE": "5000",
+}
 
 
 def eventually(condition: Callable[[], T], what: str | Callable[[], str], seconds: float = SECONDS) -> T:

@@ -19,6 +19,7 @@ from infra.local.ports import Ports
 from infra.local.stack import ROOT
 from mission import lifecycle, place
 from mission.demo.door import Door
+from tests.e2e import running
 from tests.e2e.running import Platform
 from tests.faults import check_effects, check_log, check_model, check_writes, recovery
 from tests.faults.evidence import Evidence
@@ -43,12 +44,9 @@ KEPT: Final = 100
 """So many findings of each check are in the report."""
 
 SETTINGS: Final = {
-    # Everybody comes from one address, and as fast as the round asks for.
-    "MISSION_ADDRESS_RATE": "0",
-    "MISSION_PERSON_RATE": "0",
+    **running.SETTINGS,
+    # Everybody signs in from one address, too.
     "MISSION_ATTEMPTS_PER_CLIENT": "1000000",
-    # The directory of all places takes a minute to load.
-    "MISSION_SMALLEST_PLACE": "5000",
 }
 CHECKS: Final = (check_log.check, check_writes.check, check_effects.check, check_model.check)
 
