@@ -46,11 +46,10 @@ def _of_validation(error: RequestValidationError) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Makes the app answer every error as a problem and none with a stack trace."""
+    """Makes the app answer every error as a problem and none with a stack trace.
 
-    async def on_problem(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Problem)
-        return response(error)
+    A :class:`Problem` itself is answered by :mod:`shared.idempotency`, which may know an earlier answer.
+    """
 
     async def on_invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
@@ -68,6 +67,5 @@ def install(app: FastAPI) -> None:
             return response(Problem(500, "internal", "Something went wrong here; the trace id helps us to find it."))
 
     app.add_exception_handler(Exception, on_crash)
-    app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
