@@ -1,25 +1,28 @@
 """A small producing and a small consuming service, made of the real parts, for tests of what all services stand on."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from pymongo import UpdateOne
 
 from contracts import registration as facts
 from contracts.envelope import Envelope
-from contracts.registry import TOPICS, consumed_by
+from contracts.registry import TOPICS, consumed_by, dead_letters
 from infra.local.stack import LocalStack
 from shared.ids import new_id
 from shared.inbox import Inbox
 from shared.service import Service
 from shared.settings import Settings
 from shared.store import Collection, Document, Transaction
-from shared.testing import eventually
+from shared.testing import Topics, eventually
 
 PRODUCER = "registration"
 READER = "cohort-selection"
 CITIES_TOPIC = next(topic for topic in TOPICS if topic.name == "registration.cities")
+TOPIC = CITIES_TOPIC.name
 
 AUTHORITY = facts.Authority(
     name="Illustrative Town",
@@ -130,3 +133,46 @@ async def write_city(service: Service, city: City | None = None) -> City:
         return await tx.save(CITIES, document.model_copy(update={"counter": document.counter + 1}), event)
 
     return await service.store.transaction(work)
+
+
+async def story(producer: Service, cities: int, versions: int) -> list[City]:
+    """Many aggregates, each written several times, at once."""
+    written = list(await asyncio.gather(*(write_city(producer) for _ in range(cities))))
+    for _ in range(versions - 1):
+        written = list(await asyncio.gather(*(write_city(producer, city) for city in written)))
+    return written
+
+
+async def applied(reader: Service, cities: list[City], versions: int) -> None:
+    """Waits until every version of every city had its effect, exactly once and in order."""
+    expected = {city.id: list(range(1, versions + 1)) for city in cities}
+
+    async def all_there() -> bool:
+        return await orders(reader, *cities) == expected
+
+    try:
+        await eventually(all_there, "every version had its effect once and in order", 60)
+    except AssertionError:
+        assert await orders(reader, *cities) == expected
+
+
+async def kept(topics: Topics, service: str, key: str) -> list[dict[str, bytes]]:
+    """The dead letters of a service with this key, as headers with the value under ``""``."""
+    records = await topics.read_raw(dead_letters(service))
+    return [dict(r.headers) | {"": r.value} for r in records if r.key == key.encode()]
+
+
+async def send(
+    topics: Topics,
+    topic: str,
+    key: bytes,
+    value: bytes | None,
+    headers: list[tuple[str, bytes | None]] | list[tuple[str, bytes]],
+) -> None:
+    """Sends one record as it is."""
+    producer = AIOKafkaProducer(**topics.options)
+    await producer.start()
+    try:
+        await producer.send_and_wait(topic, value, key, headers=headers)
+    finally:
+        await producer.stop()

@@ -18,7 +18,6 @@ from tests.integration import backbone
 from tests.integration.backbone import Trap
 
 DOOR = f"/{backbone.READER}/dead-letters"
-TOPIC = backbone.CITIES_TOPIC.name
 Headers = dict[str, str]
 
 
@@ -61,7 +60,7 @@ async def bad_cities(
             await topics.publish(facts.CityPublished(city_id=city, ground="official-list"), version=version)
 
     async def there() -> list[dict[str, Any]]:
-        found = await every(client, operator, topic=TOPIC, reason="ArithmeticError")
+        found = await every(client, operator, topic=backbone.TOPIC, reason="ArithmeticError")
         ours = [line for line in found if line["aggregate"] in cities]
         behind = await app.state.service.store.count(WAITING, {"key": {"$in": cities}})
         return ours if len(ours) == behind == number else []
@@ -104,9 +103,9 @@ async def test_only_operators_of_the_whole_platform_see_and_decide(client: httpx
         "the helpdesk": (tokens.bearer(somebody, roles=["helpdesk", "administrator"]), 403),
         "an operator of one country": (tokens.bearer(somebody, roles=[Grant("operator", "country", "PT")]), 403),
     }
-    body = {"action": "drop", "why": "because I can", "topic": TOPIC}
+    body = {"action": "drop", "why": "because I can", "topic": backbone.TOPIC}
     for name, (headers, status) in callers.items():
-        for method, path in (("GET", DOOR), ("GET", f"{DOOR}/{TOPIC}/0/0"), ("POST", f"{DOOR}/decisions")):
+        for method, path in (("GET", DOOR), ("GET", f"{DOOR}/{backbone.TOPIC}/0/0"), ("POST", f"{DOOR}/decisions")):
             answer = await client.request(method, path, headers=headers, json=body if method == "POST" else None)
             assert answer.status_code == status, name
 
@@ -126,14 +125,14 @@ async def test_letters_are_listed_page_by_page_and_shown_whole(
     assert shown["value"]["ground"] == "official-list"
     assert "this handler has a bug" in shown["detail"]
     assert dict(shown["headers"])["ce_aggregateversion"] == "1"
-    assert (await client.get(f"{DOOR}/{TOPIC}/0/987654321", headers=operator)).status_code == 404
+    assert (await client.get(f"{DOOR}/{backbone.TOPIC}/0/987654321", headers=operator)).status_code == 404
 
 
 async def test_a_dry_run_changes_nothing_and_a_replay_takes_what_waits_with_it(
     app: FastAPI, trap: Trap, topics: Topics, client: httpx.AsyncClient, operator: Headers, person: str
 ) -> None:
     lines = await bad_cities(3, app, trap, topics, client, operator)
-    window = {"topic": TOPIC, "reason": "ArithmeticError", "since": lines[0]["time"]}
+    window = {"topic": backbone.TOPIC, "reason": "ArithmeticError", "since": lines[0]["time"]}
     trap.cities.clear()
     dry = await decide(client, operator, action="replay", dry_run=True, **window)
     assert {line["id"] for line in lines} <= {line["id"] for line in dry["items"]}
@@ -149,7 +148,7 @@ async def test_a_dry_run_changes_nothing_and_a_replay_takes_what_waits_with_it(
     assert (note["by"], note["why"], note["action"], note["outcome"]) == (person, "mended", "replay", "applied")
     assert (shown["open"], shown["headers"], shown["detail"]) == (False, [], "")
     assert "value" not in shown or shown["value"] is None
-    listed = await every(client, operator, topic=TOPIC, all=True)
+    listed = await every(client, operator, topic=backbone.TOPIC, all=True)
     assert {line["id"] for line in lines} <= {line["id"] for line in listed}
 
 
@@ -178,8 +177,8 @@ async def test_a_decision_that_means_nothing_is_refused(
         ({"action": "drop", "letters": [line["id"]]}, 409, "letter-decided"),
         ({"action": "drop", "letters": ["a/0/1"]}, 404, "dead-letter-not-found"),
         ({"action": "drop"}, 422, "letters-not-named"),
-        ({"action": "burn", "topic": TOPIC}, 422, "invalid"),
-        ({"action": "drop", "topic": TOPIC, "why": "  "}, 422, "invalid"),
+        ({"action": "burn", "topic": backbone.TOPIC}, 422, "invalid"),
+        ({"action": "drop", "topic": backbone.TOPIC, "why": "  "}, 422, "invalid"),
     ):
         answer = await client.post(f"{DOOR}/decisions", json={"why": "mended"} | body, headers=operator)
         assert (answer.status_code, answer.json()["code"]) == (status, code), body
