@@ -55,8 +55,7 @@ def inbox(service: str, *, effect: bool = True) -> Inbox:
     async def ignore(*_: Any) -> None:
         return None
 
-    plain, templates = consumed_by(service)
-    for topic in (*plain, *templates):
+    for topic in consumed_by(service):
         for event in topic.readers[service]:
             if effect and event is CityCommitmentChanged:
                 found.projects(event)(see)

@@ -37,6 +37,7 @@ __all__ = [
     "Cleanup",
     "Topic",
     "consumed_by",
+    "consumer_groups",
     "dead_letters",
     "read_by",
     "replays",
@@ -421,13 +422,20 @@ def read_by(service: str) -> Iterator[Topic]:
     return (topic for topic in TOPICS if service in topic.readers)
 
 
-def consumed_by(service: str) -> tuple[list[Topic], list[Topic]]:
-    """What a service's consumer groups read: its plain topics, and its templates.
+def consumed_by(service: str) -> list[Topic]:
+    """What a service's consumer groups read: not the keys' topic, of which each process reads all, in no group."""
+    return [topic for topic in read_by(service) if topic.name != KEYS_TOPIC]
 
-    Not the keys' topic, of which each process reads all, in no group.
+
+def consumer_groups(service: str) -> dict[str, list[Topic]]:
+    """A service's consumer groups: ``<service>.events`` reads its plain topics, ``<service>.platforms`` its templates.
+
+    A group of its own looks for new topics often. A service without topics of a kind has no group for them.
     """
-    topics = [topic for topic in read_by(service) if topic.name != KEYS_TOPIC]
-    return [topic for topic in topics if not topic.template], [topic for topic in topics if topic.template]
+    groups: dict[str, list[Topic]] = {}
+    for topic in consumed_by(service):
+        groups.setdefault(f"{service}.{'platforms' if topic.template else 'events'}", []).append(topic)
+    return groups
 
 
 def written_by(principal: str) -> Iterator[Topic]:

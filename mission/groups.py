@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, 
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from rich.table import Table
 
-from contracts.registry import OPERATOR, SERVICES, consumed_by
+from contracts.registry import OPERATOR, SERVICES, consumer_groups
 from infra.stack import Stack
 from infra.topics import concrete
 
@@ -72,11 +72,8 @@ def expected(platforms: Iterable[str]) -> dict[str, list[str]]:
     known = list(platforms)
     found: dict[str, list[str]] = {}
     for service in SERVICES:
-        plain, families = consumed_by(service)
-        if plain:
-            found[f"{service}.events"] = [topic.name for topic in plain]
-        if families:
-            found[f"{service}.platforms"] = [topic.name for topic in concrete(known, families)]
+        for group, topics in consumer_groups(service).items():
+            found[group] = [topic.name for topic in concrete(known, topics)]
     return found
 
 

@@ -66,10 +66,10 @@ class Consumer(ConsumerRebalanceListener):
     ``topics`` are registry entries that the service reads; templates and plain topics are not mixed in one consumer.
     """
 
-    def __init__(self, inbox: Inbox, store: Store, topics: Sequence[registry.Topic], name: str, instance: str) -> None:
+    def __init__(self, inbox: Inbox, store: Store, topics: Sequence[registry.Topic], group: str, instance: str) -> None:
         self._store = store
         self._topics = topics
-        self.group = f"{inbox.service}.{name}"
+        self.group = group
         self._instance = f"{self.group}.{instance}"
         self._reading = Reading(inbox, topics)
         self.applier = Applier(self._reading, store, inbox.service, Gate(store, self._instance))

@@ -131,8 +131,7 @@ class Inbox:
 
     def check(self) -> None:
         """Raises :class:`ValueError` when handlers and registry disagree."""
-        plain, templates = registry.consumed_by(self.service)
-        topics = [*plain, *templates]
+        topics = registry.consumed_by(self.service)
         declared = {event for topic in topics for event in topic.readers[self.service]}
         raw = {topic.name for topic in topics if not topic.readers[self.service]} - {registry.replays(self.service)}
         for what, here, there in (

@@ -87,13 +87,13 @@ class Rebuilding:
         self._connection = connection
         self._tell = tell
         projected = self._inbox.handlers.keys() | self._inbox.tombstones.keys()
-        plain, _ = registry.consumed_by(inbox.service)
-        self._topics = [topic for topic in plain if projected & set(topic.readers[inbox.service])]
+        self._group = f"{inbox.service}.events"
+        read = registry.consumer_groups(inbox.service).get(self._group, [])
+        self._topics = [topic for topic in read if projected & set(topic.readers[inbox.service])]
         self._reading = Reading(self._inbox, self._topics)
         self._by = new_id("bld")
         self._begins: dict[TopicPartition, int] = {}
         self._halted: set[TopicPartition] = set()
-        self._group = f"{inbox.service}.events"
         self._admin = AIOKafkaAdminClient(**connection)
         self._passed: dict[TopicPartition, OffsetAndMetadata] = {}
 

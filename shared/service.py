@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pymongo.errors import PyMongoError
 from starlette.middleware import Middleware
 
-from contracts.registry import consumed_by
+from contracts.registry import consumer_groups
 from shared import consumer, deadlines, documents, generations, idempotency, operating, problem_answers, telemetry
 from shared.admission import Admission
 from shared.bodies import BodyLimits
@@ -155,13 +155,12 @@ class Service:
                 self.relay.start()
             if self._timers is not None:
                 self._timers.start(store)
-            plain, templates = consumed_by(self.settings.service)
-            # New platforms' topics must be seen within seconds, which only the consumer of templates pays for.
-            refresh = PLATFORM_REFRESH_MS if templates else 60_000
-            self._broker = self._make_broker(refresh)
-            named = [("events", plain), ("platforms", templates)]
+            groups = consumer_groups(self.settings.service)
+            # New platforms' topics must be seen within seconds, which only a service that reads them pays for.
+            templates = any(topic.template for topics in groups.values() for topic in topics)
+            self._broker = self._make_broker(PLATFORM_REFRESH_MS if templates else 60_000)
             self.consumers = [
-                Consumer(self._inbox, store, topics, name, self.settings.instance) for name, topics in named if topics
+                Consumer(self._inbox, store, topics, group, self.settings.instance) for group, topics in groups.items()
             ]
             for each in self.consumers:
                 each.subscribe(self._broker)

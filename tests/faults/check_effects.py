@@ -82,8 +82,7 @@ def _applied(evidence: Evidence) -> Iterator[Violation]:
     """Every reader has taken each aggregate's events to the last."""
     for service in evidence.stores:
         states = evidence.rows(service, "inbox")
-        plain, templates = registry.consumed_by(service)
-        for topic in (*plain, *templates):
+        for topic in registry.consumed_by(service):
             reads = {event.type for event in topic.readers[service]}
             if not reads:
                 continue

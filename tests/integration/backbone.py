@@ -87,8 +87,7 @@ def counting_inbox(
     async def ignore(tx: Transaction, event: Any, envelope: Envelope) -> None:
         return None
 
-    plain, templates = consumed_by(service)
-    for topic in (*plain, *templates):
+    for topic in consumed_by(service):
         for event in topic.readers[service]:
             inbox.projects(event)(count) if topic is CITIES_TOPIC else inbox.on(event)(ignore)
     return inbox
