@@ -1,5 +1,6 @@
 """The command line: puts the groups of commands together, and says every error in one sentence."""
 
+import logging
 import sys
 
 import typer
@@ -29,6 +30,8 @@ for name, group in (
 
 def main() -> None:
     """Runs a command; an error that a person can do something about is one sentence, and the exit code is 1."""
+    # What the library complains of is said in that sentence.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         app(standalone_mode=True)
     except LocalError as error:

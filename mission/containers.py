@@ -3,7 +3,6 @@
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -44,7 +43,7 @@ def status_table() -> Table:
     stack = running()
     try:
         behind = lag(stack)
-    except KafkaException:
+    except LocalError:
         behind = {}
     table = Table("container", "state", "memory", "behind")
     for container in stack.containers():

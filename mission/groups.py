@@ -1,29 +1,40 @@
 """Consumer groups: who reads which topic, how many members share the work, and how far they are behind."""
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final, Self
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
+from aiokafka.protocol.admin import DescribeGroupsRequest_v3, DescribeGroupsResponse_v3
+from confluent_kafka import Consumer
+from confluent_kafka import TopicPartition as Place
 from rich.table import Table
 
 from contracts.registry import OPERATOR, SERVICES, consumer_groups
+from infra.local.errors import LocalError
 from infra.stack import Stack
 from infra.topics import concrete
+from mission import place
 
 TIMEOUT: Final = 5
 READ_SECONDS: Final = 5.0
-NOT_YET: Final = frozenset(
-    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
-)
+NOT_YET: Final = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 """What a broker says of groups that it does not coordinate yet."""
 
-Places = Mapping[tuple[str, int], int]
-"""Offsets by topic and partition."""
+# aiokafka 0.14 reads the answer as one of version 2, which has a field less.
+DescribeGroupsRequest_v3.RESPONSE_TYPE = DescribeGroupsResponse_v3  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,83 +88,106 @@ def expected(platforms: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
+class Asker:
+    """Asks a broker about consumer groups, and stays connected.
+
+    By aiokafka: librdkafka 2.16 ends the whole process when a broker goes away, or comes back, in the middle of such
+    questions (failed assertions in ``rd_kafka_enq_once_del_source_return`` and ``rd_kafka_cgrp_op``).
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = dict(options) | {"request_timeout_ms": TIMEOUT * 1000}
+
+    async def __aenter__(self) -> Self:
+        self._admin = AIOKafkaAdminClient(**self._options)
+        self._consumer = AIOKafkaConsumer(**self._options)
+        try:
+            await self._admin.start()
+            await self._consumer.start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._admin.close()
+        await self._consumer.stop()
+
+    async def groups(self, wanted: Mapping[str, Sequence[str]]) -> list[Group]:
+        """The groups with their members, and how far each has come on each partition of its topics that there is.
+
+        Raises ``KafkaError`` when the broker does not answer. One that has just started is asked again for a while,
+        until it coordinates all of the groups.
+        """
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                return await self._groups(wanted)
+            except NOT_YET:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.05)
+
+    async def _groups(self, wanted: Mapping[str, Sequence[str]]) -> list[Group]:
+        members = await self._members(wanted)
+        known = await self._admin.describe_topics(sorted({topic for topics in wanted.values() for topic in topics}))
+        places = [TopicPartition(each["topic"], part["partition"]) for each in known for part in each["partitions"]]
+        begins = await self._consumer.beginning_offsets(places) if places else {}
+        read = {name: [place for place in places if place.topic in topics] for name, topics in wanted.items()}
+        committed = {name: await self._committed(name, read[name]) for name in wanted}
+        ends = await self._consumer.end_offsets(places) if places else {}
+        return [
+            Group(
+                name,
+                members[name],
+                [Position(name, *place, committed[name][place], begins[place], ends[place]) for place in read[name]],
+            )
+            for name in wanted
+        ]
+
+    async def _committed(self, name: str, places: list[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """Where a group has committed to come to, None for where it has not begun."""
+        found = await self._admin.list_consumer_group_offsets(name, partitions=places) if places else {}
+        if len(found) < len(places):
+            # The library does not look at the answer's error.
+            raise GroupLoadInProgressError(name)
+        return {partition: None if each.offset < 0 else each.offset for partition, each in found.items()}
+
+    async def _members(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """The clients in each group."""
+        found: dict[str, list[str]] = {}
+        for answer in await self._admin.describe_consumer_groups(list(names)):
+            for group in answer.to_object()["groups"]:
+                if group["error_code"]:
+                    raise for_code(group["error_code"])(group["group"])
+                found[group["group"]] = [member["client_id"] for member in group["members"]]
+        return found
+
+
 def groups(stack: Stack) -> list[Group]:
     """The groups of all services with their members and positions.
 
-    Raises ``KafkaException`` when the broker does not answer.
+    Raises :class:`LocalError` when the broker does not answer.
     """
-    admin = AdminClient(stack.kafka.client(OPERATOR))
-    wanted = expected(stack.platforms())
-    members = _members(admin, wanted)
-    return [Group(name, members[name], found) for name, found in _positions(admin, wanted).items()]
 
+    async def ask() -> list[Group]:
+        async with Asker(stack.kafka.aiokafka(OPERATOR)) as asker:
+            return await asker.groups(expected(stack.platforms()))
 
-def _members(admin: AdminClient, wanted: Iterable[str]) -> dict[str, list[str]]:
-    """The clients in each group, asked for until the broker coordinates all of them."""
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        described = admin.describe_consumer_groups(list(wanted), request_timeout=TIMEOUT)
-        try:
-            return {name: [each.client_id for each in future.result().members] for name, future in described.items()}
-        except KafkaException as error:
-            if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
-                raise
-        time.sleep(0.05)
-
-
-def positions(admin: AdminClient, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[Position]]:
-    """How far each group has come on each partition of its topics that the broker has."""
-    _members(admin, wanted)
-    return _positions(admin, wanted)
-
-
-def _positions(admin: AdminClient, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[Position]]:
-    """The same after :func:`_members`.
-
-    A broker that has just started does not coordinate groups yet, and the library crashes the process when it is told
-    so in answer to this question (librdkafka 2.16, rd_kafka_cgrp_op).
-    """
-    # One group per request: that is all the broker's library takes.
-    asked = {
-        name: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=TIMEOUT)
-        for name in wanted
-    }
-    present = admin.list_topics(timeout=TIMEOUT).topics
-    topics = {topic for names in wanted.values() for topic in names if topic in present}
-    places = [TopicPartition(topic, number) for topic in sorted(topics) for number in present[topic].partitions]
-    begins, ends = _offsets(admin, places, OffsetSpec.earliest()), _offsets(admin, places, OffsetSpec.latest())
-    found: dict[str, list[Position]] = {}
-    for name, answers in asked.items():
-        committed = {
-            (place.topic, place.partition): place.offset
-            for future in answers.values()
-            for place in future.result().topic_partitions or ()
-            if place.offset >= 0
-        }
-        found[name] = [
-            Position(name, *where, committed.get(where), begins[where], end)
-            for where, end in ends.items()
-            if where[0] in wanted[name]
-        ]
-    return found
-
-
-def _offsets(admin: AdminClient, places: Sequence[TopicPartition], spec: OffsetSpec) -> Places:
-    if not places:
-        return {}
-    answers = admin.list_offsets(dict.fromkeys(places, spec), request_timeout=TIMEOUT)
-    return {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
+    try:
+        return asyncio.run(ask())
+    except (KafkaError, OSError) as error:
+        raise LocalError(f"Kafka does not answer ({error}); `{place.typed('status')}` shows more.") from error
 
 
 def lag(stack: Stack) -> dict[str, int]:
     """How many records each service has not taken yet, over all its consumer groups.
 
-    Raises ``KafkaException`` when the broker does not answer.
+    Raises :class:`LocalError` when the broker does not answer.
     """
     behind: dict[str, int] = defaultdict(int)
-    admin = AdminClient(stack.kafka.client(OPERATOR))
-    for name, found in positions(admin, expected(stack.platforms())).items():
-        behind[name.partition(".")[0]] += sum(position.behind for position in found)
+    for group in groups(stack):
+        behind[group.service] += group.behind
     return dict(behind)
 
 
@@ -169,7 +203,7 @@ def waiting_since(stack: Stack, behind: Sequence[Position]) -> dict[Position, da
         # One group after the other: a consumer can be at one place of a partition only.
         for positions in by_group.values():
             wanted = {(each.topic, each.partition): each for each in positions}
-            consumer.assign([TopicPartition(each.topic, each.partition, each.next) for each in positions])
+            consumer.assign([Place(each.topic, each.partition, each.next) for each in positions])
             while wanted and datetime.now(UTC) < deadline:
                 message = consumer.poll(0.2)
                 if message is None or message.error():
@@ -177,7 +211,7 @@ def waiting_since(stack: Stack, behind: Sequence[Position]) -> dict[Position, da
                 where = message.topic() or "", message.partition() or 0
                 if reached := wanted.pop(where, None):
                     found[reached] = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
-                    consumer.incremental_unassign([TopicPartition(*where)])
+                    consumer.incremental_unassign([Place(*where)])
     finally:
         consumer.close()
     return found

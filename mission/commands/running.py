@@ -5,7 +5,6 @@ import time
 from typing import Annotated
 
 import typer
-from confluent_kafka import KafkaException
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -127,7 +126,7 @@ def status(
         while True:
             try:
                 behind = lag(place.stack())
-            except KafkaException:
+            except LocalError:
                 behind = {}
             live.update(process_table(state, behind), refresh=True)
             if not watch:

@@ -1,6 +1,7 @@
 """``python -m tests.faults``: a round of faults on a platform of its own; ends with 1 when something does not hold."""
 
 import argparse
+import logging
 import secrets
 import signal
 import sys
@@ -27,6 +28,8 @@ def main() -> None:
         "--patience", type=float, default=Round.patience, help="seconds that recovery may take after a fault"
     )
     arguments = parser.parse_args()
+    # That the broker is away again and again is what is tried here.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
     lasts = plan.LONG if arguments.faults >= 100 else plan.SHORT
     console = Console(width=None if sys.stdout.isatty() else 140)

@@ -16,8 +16,8 @@ from infra.databases import database
 from infra.local.stack import LocalStack
 from infra.topics import concrete
 from mission.demo.mails import Mail, Maildir
+from mission.groups import groups
 from mission.reading import Record, records
-from tests.faults.recovery import Watch
 
 ELSEWHERE: Final = frozenset({"places", "attempts", "refresh_tokens", "idempotency", "leases"})
 """Collections that tell nothing of what the clients wrote."""
@@ -73,11 +73,7 @@ class Evidence:
                 told.append(Told.of(record))
             else:
                 outsiders[record.topic].append(record)
-        watch = Watch(stack)
-        try:
-            behind = watch.behind()
-        finally:
-            watch.close()
+        behind = {group.name: group.behind for group in groups(stack)}
         mails = list(Maildir(stack.maildir).new())
         return cls(told, dict(outsiders), {name: _store(stack, name) for name in registry.STORING}, mails, behind)
 

@@ -1,12 +1,12 @@
 """When all that waited at a fault's end was worked off: outboxes published, and all of it taken by every consumer."""
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import Any, Final
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from aiokafka.errors import KafkaError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from rich.table import Table
@@ -14,7 +14,7 @@ from rich.table import Table
 from contracts.registry import OPERATOR, STORING
 from infra.databases import database
 from infra.local.stack import LocalStack
-from mission.groups import expected, positions
+from mission.groups import Asker, Group, expected
 from tests.faults.history import Fault
 from tests.faults.plan import TARGETS
 
@@ -37,19 +37,32 @@ class Watch:
     """
 
     def __init__(self, stack: LocalStack) -> None:
-        self._options = {**stack.kafka.client(OPERATOR), "log_level": 0}
-        self._ask_anew()
+        self._options = stack.kafka.aiokafka(OPERATOR)
+        self._runner = asyncio.Runner()
+        self._asker: Asker | None = None
         self.last = ""
         self._wanted = expected(stack.platforms())
         self._mongo: MongoClient[dict[str, Any]] = MongoClient(stack.mongo.admin_url, serverSelectionTimeoutMS=1000)
 
     def close(self) -> None:
         """Hangs up."""
+        self._hang_up()
+        self._runner.close()
         self._mongo.close()
 
-    def _ask_anew(self) -> None:
-        """A new client: after the broker's restart one that was there before may never find its coordinator again."""
-        self._admin = AdminClient(self._options)
+    def groups(self) -> list[Group]:
+        """All consumer groups as they are now. Raises ``KafkaError`` when the broker does not answer."""
+        return self._runner.run(self._groups())
+
+    async def _groups(self) -> list[Group]:
+        if self._asker is None:
+            self._asker = await Asker(self._options).__aenter__()
+        return await self._asker.groups(self._wanted)
+
+    def _hang_up(self) -> None:
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            self._runner.run(asker.__aexit__())
 
     def unpublished(self) -> set[tuple[str, str]]:
         """The outbox rows that wait for the relay, by service and id."""
@@ -62,8 +75,7 @@ class Watch:
 
     def behind(self) -> dict[str, int]:
         """How many records each consumer group has not taken yet."""
-        found = positions(self._admin, self._wanted)
-        return {name: sum(position.behind for position in each) for name, each in found.items()}
+        return {group.name: group.behind for group in self.groups()}
 
     def worked_off(self, patience: float) -> float:
         """Waits until what waits at this moment was published and taken, while more comes; returns when that was.
@@ -82,7 +94,7 @@ class Watch:
                 if rows:
                     self.last = " and ".join(sorted({f"the outbox of {name}" for name, _ in rows}))
                 else:
-                    found = [each for group in positions(self._admin, self._wanted).values() for each in group]
+                    found = [each for group in self.groups() for each in group.positions]
                     if ends is None:
                         ends = {(each.group, each.topic, each.partition): each.end for each in found}
                     behind = {
@@ -95,8 +107,9 @@ class Watch:
                     self.last = " and ".join(sorted(behind))
             except PyMongoError:
                 pass
-            except KafkaException:
-                self._ask_anew()
+            except (KafkaError, OSError):
+                # After the broker's restart it may have another coordinator.
+                self._hang_up()
             time.sleep(POLL_SECONDS)
         raise TimeoutError(f"What waited was not worked off within {patience:.0f} s.")
 

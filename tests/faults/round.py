@@ -177,7 +177,7 @@ class _Play:
                 await asyncio.sleep(rng.uniform(*CALM_SECONDS))
             await asyncio.sleep(WARM_SECONDS)
         finally:
-            watch.close()
+            await asyncio.to_thread(watch.close)
             await self._nemesis.heal()
 
     def _report(self, history: History, evidence: Evidence, violations: Sequence[Violation]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 
 from contracts.envelope import Envelope
 from infra.local.stack import LocalStack
-from mission.groups import expected, positions
+from mission.groups import Asker, expected
 from shared.store import Transaction
 from shared.testing import eventually
 from tests.integration import backbone
@@ -27,11 +27,10 @@ async def test_a_member_that_joins_in_the_middle_of_the_work_makes_the_group_sha
 ) -> None:
     """A commit sent while the join waits makes the library join again, which meets the next commit, without end."""
     wanted = {GROUP: expected(())[GROUP]}
-    admin = stack.kafka.admin()
 
     async def all_committed() -> bool:
-        found = await asyncio.to_thread(positions, admin, wanted)
-        return not any(position.behind for position in found[GROUP])
+        (group,) = await asker.groups(wanted)
+        return not group.behind
 
     joined = asyncio.Event()
 
@@ -40,6 +39,7 @@ async def test_a_member_that_joins_in_the_middle_of_the_work_makes_the_group_sha
             await asyncio.sleep(EVENT_SECONDS)
 
     async with AsyncExitStack() as running:
+        asker = await running.enter_async_context(Asker(stack.kafka.aiokafka()))
         producer = await running.enter_async_context(backbone.running(stack, backbone.PRODUCER))
         busy = backbone.counting_inbox(backbone.READER, at_it)
         await running.enter_async_context(backbone.running(stack, backbone.READER, busy))
