@@ -72,8 +72,10 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert [daemon.pid for daemon in stack.daemons] == [None, None, None]
 
 
-def test_a_broker_can_be_asked_about_consumers_as_soon_as_it_is_there(tmp_path: Path) -> None:
+def test_a_broker_can_be_asked_about_consumers_as_soon_as_it_is_there_and_no_sooner(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path, Ports.free())
+    with pytest.raises(LocalError, match=r"Kafka does not answer .*status"):
+        lag(stack)
     try:
         stack.kafka.start()
         stack.apply_registry()
