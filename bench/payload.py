@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from typing import Final
+from uuid import uuid4
 
 from contracts.envelope import Attributes, Event, event_id
 from contracts.registration import CityCommitmentChanged, Commitment
@@ -39,6 +40,7 @@ def headers(city: str, version: int) -> list[tuple[str, bytes]]:
         actor="registration",
         city=city,
         correlationid=id,
+        traceparent=f"00-{uuid4().hex}-{uuid4().hex[:16]}-01",
     )
     return attributes.headers()
 

@@ -9,6 +9,7 @@ applied version and ordinal. What cannot be applied is set aside alone:
 """
 
 import asyncio
+import collections
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -68,7 +69,7 @@ class Applier:
             return done
         try:
             seconds = CROWD_SECONDS if len(items) > 1 else TRANSACTION_SECONDS
-            applied = await self._transaction(partial(self._apply_in, items), seconds)
+            applied = await self._commit(items, seconds)
             if len(items) == self._at_once:
                 self._at_once = min(2 * self._at_once, MAX_RECORDS)
             return applied
@@ -86,7 +87,13 @@ class Applier:
                 middle = len(items) // 2
                 return await self.apply(items[:middle]) | await self.apply(items[middle:])
             items[0].error = error
-            return await self._transaction(partial(self._apply_in, items))
+            return await self._commit(items)
+
+    async def _commit(self, items: Sequence[Item], seconds: float = TRANSACTION_SECONDS) -> set[str]:
+        applied = await self._transaction(partial(self._apply_in, items), seconds)
+        for topic, count in collections.Counter(item.origin.topic for item in applied).items():
+            APPLIED.labels(topic).inc(count)
+        return {item.aggregate for item in applied}
 
     async def _transaction(
         self, work: Callable[[Transaction], Awaitable[R]], seconds: float = TRANSACTION_SECONDS
@@ -106,7 +113,8 @@ class Applier:
         self._gate.enter(tx, found.pop(self._gate.id))
         return found
 
-    async def _apply_in(self, items: Sequence[Item], tx: Transaction) -> set[str]:
+    async def _apply_in(self, items: Sequence[Item], tx: Transaction) -> list[Item]:
+        """Returns those that were applied."""
         states = await self._states(tx, {item.state for item in items})
         fronts = await self._fronts(tx, {item.state for item in items if item.waited})
         parked: set[str] = set()
@@ -114,7 +122,7 @@ class Applier:
             ids = {"_id": {"$in": [item.parked_id for item in items]}}
             parked = {row.id for row in await tx.find(WAITING, ids)}
         changed: dict[str, State] = {}
-        applied: set[str] = set()
+        applied: list[Item] = []
         for item in items:
             state = states[item.state]
             outcome: Outcome | None
@@ -122,7 +130,7 @@ class Applier:
                 outcome = await self._take_up(tx, item, state, parked, fronts)
             elif item.decision is not None:
                 outcome = await self._settle(tx, item, state, item.decision)
-            elif self._is_known(item, state) or item.parked_id in parked:
+            elif self._is_known(item, state) or (parked and item.parked_id in parked):
                 REPEATED.labels(item.origin.topic).inc()
                 outcome = None
             elif state.held:
@@ -132,7 +140,7 @@ class Applier:
             if outcome is None:
                 continue
             if outcome is Outcome.APPLIED:
-                applied.add(item.aggregate)
+                applied.append(item)
             changed[state.id] = state
         for state in changed.values():
             tx.defer(STATES, UpdateOne({"_id": state.id}, state.change(), upsert=True))
@@ -227,7 +235,6 @@ class Applier:
             with span_of_event(f"{attributes.type} process", attributes.traceparent), context.within(cause):
                 for handler in item.handlers:
                     await handler(tx, item.envelope.event, item.envelope)
-        APPLIED.labels(item.origin.topic).inc()
 
     def _park(self, tx: Transaction, item: Item, state: State, waiting_for: str | None) -> Outcome:
         row = Parked(id=item.parked_id, state=item.state, waiting_for=waiting_for, **item.kept())
