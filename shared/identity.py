@@ -35,6 +35,8 @@ AUDIENCE = "cities-mission-platform"
 LEEWAY_SECONDS = 30
 VERIFIED_SECONDS = 10.0
 VERIFIED_TOKENS = 5_000
+FETCH_WAIT_MS = 5_000
+"""How long a request for new keys waits at the broker; one that comes is seen at once."""
 EVERYWHERE = ("mission", "*")
 """The scope that only a grant for the whole mission covers."""
 
@@ -180,7 +182,12 @@ class KeyRing:
 
     async def _read(self) -> None:
         while True:
-            consumer = AIOKafkaConsumer(**self._options, auto_offset_reset="earliest", enable_auto_commit=False)
+            consumer = AIOKafkaConsumer(
+                **self._options,
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                fetch_max_wait_ms=FETCH_WAIT_MS,
+            )
             try:
                 await consumer.start()
                 partitions = [TopicPartition(KEYS_TOPIC, 0)]
