@@ -57,6 +57,7 @@ class Relay:
         self._owner = owner
         self._producer: AIOKafkaProducer | None = None
         self._wake = asyncio.Event()
+        self._others = asyncio.Event()
         self._careful = False
         self._parked: set[str] = set()
         self._ahead: asyncio.Task[list[Row]] | None = None
@@ -66,6 +67,7 @@ class Relay:
 
     def start(self) -> None:
         """Begins to work in the background."""
+        self._store.emitted = self._wake.set
         self._tasks = [
             asyncio.create_task(self._work(), name="relay"),
             asyncio.create_task(self._watch(), name="relay-watch"),
@@ -94,9 +96,12 @@ class Relay:
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def _watch(self) -> None:
-        """Is woken by what other processes write; of what this one writes :meth:`Store.transaction` tells at once."""
+        """Is woken by what other processes write; of what this one writes :meth:`Store.transaction` tells at once.
+
+        Not before there are others: the database reads for each stream all that is written.
+        """
+        await self._others.wait()
         others = {"operationType": "insert", f"fullDocument.{WRITER}": {"$ne": self._store.writer}}
-        self._store.emitted = self._wake.set
         while True:
             try:
                 async with self._store.watch(COLLECTION, [{"$match": others}, {"$project": {"_id": 1}}]) as changes:
@@ -154,17 +159,25 @@ class Relay:
         self._parked.clear()
 
     async def _lease(self) -> bool:
-        """Takes or renews the lease; returns whether it is ours, and learns what waits behind refusals."""
+        """Takes or renews the lease; returns whether it is ours, and learns what waits behind refusals.
+
+        Who does not get it leaves a note of having sought it, so that its holder knows of others.
+        """
         ours = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lt": [{"$ifNull": ["$expires", None]}, "$$NOW"]}]}
         until = {"$add": ["$$NOW", LEASE_SECONDS * 1000]}
+        lately = {"$gt": ["$sought.at", {"$subtract": ["$$NOW", LEASE_SECONDS * 1000]}]}
         take = [
             {"$set": {"free": ours}},
             {"$set": {"owner": {"$cond": ["$free", self._owner, "$owner"]}}},
             {"$set": {"expires": {"$cond": ["$free", until, "$expires"]}}},
+            {"$set": {"sought": {"$cond": ["$free", "$sought", {"by": self._owner, "at": "$$NOW"}]}}},
+            {"$set": {"others": {"$and": [{"$ne": ["$sought.by", self._owner]}, lately]}}},
         ]
         lease = await self._store.claim("leases", {"_id": "relay"}, take, upsert=True)
         if lease is None or not lease["free"]:
             return False
+        if lease["others"]:
+            self._others.set()
         # Only the holder of the lease adds to them, so that this need not be asked before every batch.
         refused = self._store.raw(COLLECTION).find(REFUSED, {"aggregate": 1}, hint=UNPUBLISHED)
         self._parked = {row["aggregate"] async for row in refused}

@@ -1,9 +1,11 @@
 """What is committed goes out once and in order, and what the broker refuses harms nobody else."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from motor.motor_asyncio import AsyncIOMotorClient
 
 from contracts import registration as facts
 from contracts.envelope import Attributes
@@ -107,3 +109,23 @@ async def test_a_backlog_of_several_batches_is_published_once_and_in_order(
         if record.key.decode() in found:
             found[record.key.decode()].append(Attributes.from_headers(record.headers).aggregateversion)
     assert found == {city: list(versions) for city in cities}
+
+
+async def test_the_relay_listens_to_what_others_write_once_there_are_any(stack: LocalStack, producer: Service) -> None:
+    streams: list[dict[str, Any]] = [
+        {"$currentOp": {"allUsers": True, "idleCursors": True}},
+        {"$match": {"cursor.originatingCommand.aggregate": outbox.COLLECTION}},
+        {"$match": {"cursor.originatingCommand.$db": producer.store.db.name}},
+    ]
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(stack.mongo.admin_url)
+
+    async def one() -> bool:
+        return len(await client.admin.aggregate(streams).to_list(None)) == 1
+
+    try:
+        await backbone.write_city(producer)
+        assert not await one()
+        async with backbone.running(stack, backbone.PRODUCER, instance=1):
+            await eventually(one, "a stream is open at the database")
+    finally:
+        client.close()
