@@ -98,6 +98,7 @@ ERASABLE: Final = {
 }
 """Compacted personal topics: what is erased is gone from the log after a day, and a reader has a week to see it."""
 
+# In this order a consumer applies what it has read at once: a topic stands behind those that its events refer to.
 DOMAIN_TOPICS: tuple[Topic, ...] = (
     Topic(
         name="registration.cities",

@@ -51,6 +51,7 @@ class Applier:
         self._store = store
         self._service = service
         self._gate = gate
+        self._turn = asyncio.Lock()
         self.stopping = False
         self.any_parked = True
         self._at_once = MAX_RECORDS
@@ -99,12 +100,14 @@ class Applier:
         self, work: Callable[[Transaction], Awaitable[R]], seconds: float = TRANSACTION_SECONDS
     ) -> R:
         """Runs a transaction on the present generation of projections; waits while a new one takes over."""
-        await self._gate.open()
-        while True:
-            try:
-                return await self._store.transaction(work, seconds=seconds)
-            except Paused as pause:
-                await self._gate.wait(pause, lambda: self.stopping)
+        # Two at once would collide, because each writes the gate's row.
+        async with self._turn:
+            await self._gate.open()
+            while True:
+                try:
+                    return await self._store.transaction(work, seconds=seconds)
+                except Paused as pause:
+                    await self._gate.wait(pause, lambda: self.stopping)
 
     async def _states(self, tx: Transaction, ids: set[str]) -> States:
         """The states with these ids that there are; to be called before anything else is read or written."""

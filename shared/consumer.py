@@ -200,6 +200,7 @@ class Consumer(ConsumerRebalanceListener):
                 items.append(item)
             elif item.decision is not None:
                 decisions.append(item.decision)
+        items.sort(key=self._reading.rank)
         self._busy_since = time.monotonic()
         applied = await self._until_done(partial(self.applier.apply, items)) if items else set[str]()
         for decision in decisions:

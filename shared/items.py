@@ -85,6 +85,7 @@ class Reading:
             topic.name: {name_and_version(e.type)[0] for e in topic.readers[inbox.service] if e in inbox.handlers}
             for topic in topics
         }
+        self._ranks = {name: rank for rank, name in enumerate(self.topics)}
         self._raw = [(regex(name), handler) for name, handler in inbox.raw.items()]
 
     def item(self, record: ConsumerRecord[Any, Any]) -> Item:
@@ -93,6 +94,10 @@ class Reading:
         key = (record.key or b"").decode("utf-8", "backslashreplace")
         origin = Origin(record.topic, record.partition, record.offset)
         return self._read(Item(origin, key, record.value, list(record.headers), record.timestamp))
+
+    def rank(self, item: Item) -> int:
+        """Where a record's topic stands in the registry: what comes later may refer to what comes before."""
+        return self._ranks.get(item.origin.topic, 0)
 
     def again(self, kept: KeptRecord) -> Item:
         """What there is to do with a record that was kept."""

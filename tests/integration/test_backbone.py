@@ -1,6 +1,7 @@
 """What every service stands on, on the real broker and the real store, with faults."""
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 
 import pytest
@@ -97,6 +98,28 @@ async def test_an_event_that_refers_to_something_unknown_waits_for_it(stack: Loc
         assert not await backbone.orders(reader, early)
         await backbone.write_city(producer, late)
         await backbone.applied(reader, [early], 2)
+
+
+async def test_what_waits_is_tried_once_however_many_look_for_it(stack: LocalStack, producer: Service) -> None:
+    late = new_id("city")
+    waiting = await backbone.story(producer, 20, 2)
+    tried: Counter[str] = Counter()
+
+    async def needs_late(tx: Transaction, envelope: Envelope) -> None:
+        if envelope.attributes.subject in {city.id for city in waiting}:
+            if await tx.get(backbone.SEEN, late) is None:
+                raise NotYetKnown("city", late)
+            tried[envelope.attributes.id] += 1
+
+    others = await backbone.story(producer, 2, 2)
+    async with backbone.running(stack, backbone.READER, backbone.counting_inbox(before=needs_late)) as reader:
+        await backbone.applied(reader, others, 2)
+        await reader.store.raw(backbone.SEEN).insert_one({"_id": late})
+        (consumer,) = reader.consumers
+        ours = {"state": {"$in": [f"{backbone.TOPIC} {city.id}" for city in waiting]}}
+        await asyncio.gather(*(consumer.applier.take_up(ours) for _ in range(3)))
+        await backbone.applied(reader, waiting, 2)
+    assert set(tried.values()) == {1}
 
 
 async def test_an_outage_of_the_database_loses_nothing_and_makes_no_dead_letter(
