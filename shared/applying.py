@@ -11,7 +11,9 @@ applied version and ordinal. What cannot be applied is set aside alone:
 import asyncio
 import collections
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,14 +27,25 @@ from shared.dead_letters import LETTERS, Action, Decision, Letter, Outcome
 from shared.generations import Gate, Paused
 from shared.inbox import RawRecord
 from shared.items import Item, Reading
+from shared.leases import Lease
 from shared.problems import NotYetKnown
 from shared.states import STATES, WAITING, Parked, State, States
 from shared.store import TRANSACTION_SECONDS, Store, Transaction, is_duplicate, is_outage
 from shared.telemetry import span_of_event
 
 MAX_RECORDS = 500
-CROWD_SECONDS = 1.0
-"""How long a batch is tried again that collides with other writers, before it is made smaller."""
+ALONE_SECONDS, CROWD_SECONDS = 0.2, 1.0
+"""How long a batch is tried again that collides with other writers: before it waits for its turn among the service's
+instances, and then, with its turn, before it is made smaller.
+"""
+
+CROWDED_SECONDS = 10.0
+"""For how long after a collision every batch waits for its turn. Large ones that write to the same rows, as after an
+outage, would undo each other's work again and again.
+"""
+
+TURN_SECONDS = 3.0
+"""After this long another instance takes its turn although this one has not ended."""
 
 R = TypeVar("R")
 
@@ -52,6 +65,8 @@ class Applier:
         self._service = service
         self._gate = gate
         self._turn = asyncio.Lock()
+        self._among_instances = Lease(store, "applying", gate.id, TURN_SECONDS)
+        self._crowded_until = 0.0
         self.stopping = False
         self.any_parked = True
         self._at_once = MAX_RECORDS
@@ -59,8 +74,9 @@ class Applier:
     async def apply(self, items: Sequence[Item], attempt: int = 0) -> set[str]:
         """Applies items in one transaction, or in halves when one of them is bad; returns the aggregates applied.
 
-        Many at once that collide with other writers again and again may never end, where few do: then it goes on with
-        as few as it needs, and with more again when that goes well. Raises only what trying again can heal.
+        Many at once that collide with other writers again and again may never end, where few do: then it goes on in
+        turn with the other instances, with as few as it needs, and with more again when that goes well. Raises only
+        what trying again can heal.
         """
         if len(items) > self._at_once:
             done: set[str] = set()
@@ -68,15 +84,17 @@ class Applier:
                 some, items = items[: self._at_once], items[self._at_once :]
                 done |= await self.apply(some)
             return done
+        crowded = self._crowded
         try:
-            seconds = CROWD_SECONDS if len(items) > 1 else TRANSACTION_SECONDS
+            seconds = TRANSACTION_SECONDS if len(items) == 1 else CROWD_SECONDS if crowded else ALONE_SECONDS
             applied = await self._commit(items, seconds)
             if len(items) == self._at_once:
                 self._at_once = min(2 * self._at_once, MAX_RECORDS)
             return applied
         except Exception as error:
             if len(items) > 1 and is_collision(error) and not self.stopping:
-                self._at_once = len(items) // 2
+                self._at_once = len(items) // 2 if crowded else self._at_once
+                self._crowded_until = time.monotonic() + CROWDED_SECONDS
                 return await self.apply(items)
             if self.stopping or is_outage(error) or isinstance(error, OSError):
                 raise
@@ -96,12 +114,16 @@ class Applier:
             APPLIED.labels(topic).inc(count)
         return {item.aggregate for item in applied}
 
+    @property
+    def _crowded(self) -> bool:
+        return time.monotonic() < self._crowded_until
+
     async def _transaction(
         self, work: Callable[[Transaction], Awaitable[R]], seconds: float = TRANSACTION_SECONDS
     ) -> R:
         """Runs a transaction on the present generation of projections; waits while a new one takes over."""
         # Two at once would collide, because each writes the gate's row.
-        async with self._turn:
+        async with self._turn, self._among_instances.held() if self._crowded else nullcontext():
             await self._gate.open()
             while True:
                 try:

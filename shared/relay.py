@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge
 from pymongo import ASCENDING
 from pymongo.errors import PyMongoError
 
+from shared.leases import Lease
 from shared.outbox import COLLECTION, UNPUBLISHED, WRITER, Row
 from shared.store import Store
 
@@ -54,7 +55,7 @@ class Relay:
     def __init__(self, store: Store, producer_options: dict[str, Any], owner: str) -> None:
         self._store = store
         self._options = producer_options
-        self._owner = owner
+        self._held = Lease(store, "relay", owner, LEASE_SECONDS)
         self._producer: AIOKafkaProducer | None = None
         self._wake = asyncio.Event()
         self._others = asyncio.Event()
@@ -86,7 +87,7 @@ class Relay:
                     await self._drain()
                     self._look_back()
                     await self._marked()
-                    await self._store.raw("leases").delete_one({"_id": "relay", "owner": self._owner})
+                    await self._held.give_back()
         except (Exception, asyncio.CancelledError) as error:
             log.warning("relay-stopped-with-rows-left", error=repr(error))
         await self._close_producer()
@@ -159,24 +160,10 @@ class Relay:
         self._parked.clear()
 
     async def _lease(self) -> bool:
-        """Takes or renews the lease; returns whether it is ours, and learns what waits behind refusals.
-
-        Who does not get it leaves a note of having sought it, so that its holder knows of others.
-        """
-        ours = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lt": [{"$ifNull": ["$expires", None]}, "$$NOW"]}]}
-        until = {"$add": ["$$NOW", LEASE_SECONDS * 1000]}
-        lately = {"$gt": ["$sought.at", {"$subtract": ["$$NOW", LEASE_SECONDS * 1000]}]}
-        take = [
-            {"$set": {"free": ours}},
-            {"$set": {"owner": {"$cond": ["$free", self._owner, "$owner"]}}},
-            {"$set": {"expires": {"$cond": ["$free", until, "$expires"]}}},
-            {"$set": {"sought": {"$cond": ["$free", "$sought", {"by": self._owner, "at": "$$NOW"}]}}},
-            {"$set": {"others": {"$and": [{"$ne": ["$sought.by", self._owner]}, lately]}}},
-        ]
-        lease = await self._store.claim("leases", {"_id": "relay"}, take, upsert=True)
-        if lease is None or not lease["free"]:
+        """Takes or renews the lease; returns whether it is ours, and learns what waits behind refusals."""
+        if not await self._held.take():
             return False
-        if lease["others"]:
+        if self._held.contended:
             self._others.set()
         # Only the holder of the lease adds to them, so that this need not be asked before every batch.
         refused = self._store.raw(COLLECTION).find(REFUSED, {"aggregate": 1}, hint=UNPUBLISHED)
