@@ -9,7 +9,7 @@ from pymongo import UpdateOne
 from contracts.envelope import Event
 from shared import context, outbox
 from shared.clock import Clock
-from shared.collections import Collection, Document
+from shared.collections import Collection, Document, Row
 from shared.driver import Cursor, RawCollection, Session
 from shared.problems import conflict, not_found
 
@@ -113,6 +113,7 @@ class Transaction(Reader):
         self._answers: dict[str, outbox.Row] = {}
         self._generation = store.present
         self._settled = False
+        self._got: dict[str, dict[str, Row | None]] = defaultdict(dict)
         self.projecting = False
         """While it is true only projections can be written and nothing can be told; else no projection can."""
 
@@ -124,6 +125,15 @@ class Transaction(Reader):
     def generation(self) -> int:
         """The generation of projections that is read and written."""
         return self._generation
+
+    async def get(self, collection: Collection[D], id: str) -> D | None:
+        """As :meth:`Reader.get`. Of a collection that is not written to meanwhile, each document is read once."""
+        await self._see(collection)
+        found = self._got[collection.stored_as(self.generation)]
+        if id not in found:
+            found[id] = await self.raw(collection).find_one({"_id": id}, session=self._session)
+        row = found[id]
+        return None if row is None else collection.model.model_validate(row)
 
     def settle(self, generation: int) -> None:
         """Chooses the generation, before anything is read; otherwise it is looked up before the commit."""
@@ -138,6 +148,7 @@ class Transaction(Reader):
         if collection.projected is not self.projecting:
             raise TypeError(f"{collection.name}: projections are written by handlers that project, truth by all others")
         self.writes += 1
+        self._got.pop(collection.stored_as(self.generation), None)
 
     @property
     def emits(self) -> bool:
