@@ -4,9 +4,10 @@ import asyncio
 import random
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 
 import pytest
+from pymongo import UpdateOne
 
 from contracts.envelope import Envelope
 from infra.local.stack import ROOT, LocalStack
@@ -141,3 +142,26 @@ async def test_a_batch_is_applied_although_others_write_to_the_same_all_the_time
         finally:
             busy.cancel()
             await asyncio.gather(busy, return_exceptions=True)
+
+
+async def test_instances_that_write_to_one_row_all_the_time_have_every_effect_once(stack: LocalStack) -> None:
+    common = new_id("city")
+
+    async def count(tx: Transaction, envelope: Envelope) -> None:
+        if envelope.attributes.subject in ids:
+            tx.defer(backbone.SEEN, UpdateOne({"_id": common}, {"$inc": {"effects": 1}}, upsert=True))
+
+    async with AsyncExitStack() as running:
+        producer = await running.enter_async_context(backbone.running(stack, backbone.PRODUCER))
+        cities = await backbone.story(producer, CITIES, 5)
+        ids = {city.id for city in cities}
+        inboxes = [backbone.counting_inbox(before=count) for _ in range(2)]
+        reader, _ = [
+            await running.enter_async_context(backbone.running(stack, backbone.READER, inbox, instance=number))
+            for number, inbox in enumerate(inboxes)
+        ]
+        await backbone.applied(reader, cities, 5)
+        for _ in range(5):
+            cities = list(await asyncio.gather(*(backbone.write_city(producer, city) for city in cities)))
+        await backbone.applied(reader, cities, 10)
+        assert (await reader.store.require(backbone.SEEN, common)).effects == 10 * CITIES
