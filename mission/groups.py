@@ -131,24 +131,24 @@ class Asker:
     async def _groups(self, wanted: Mapping[str, Sequence[str]]) -> list[Group]:
         members = await self._members(wanted)
         known = await self._admin.describe_topics(sorted({topic for topics in wanted.values() for topic in topics}))
-        places = [TopicPartition(each["topic"], part["partition"]) for each in known for part in each["partitions"]]
-        begins = await self._consumer.beginning_offsets(places) if places else {}
-        read = {name: [place for place in places if place.topic in topics] for name, topics in wanted.items()}
+        there = [TopicPartition(each["topic"], part["partition"]) for each in known for part in each["partitions"]]
+        begins = await self._consumer.beginning_offsets(there) if there else {}
+        read = {name: [each for each in there if each.topic in topics] for name, topics in wanted.items()}
         committed = {name: await self._committed(name, read[name]) for name in wanted}
-        ends = await self._consumer.end_offsets(places) if places else {}
+        ends = await self._consumer.end_offsets(there) if there else {}
         return [
             Group(
                 name,
                 members[name],
-                [Position(name, *place, committed[name][place], begins[place], ends[place]) for place in read[name]],
+                [Position(name, *each, committed[name][each], begins[each], ends[each]) for each in read[name]],
             )
             for name in wanted
         ]
 
-    async def _committed(self, name: str, places: list[TopicPartition]) -> dict[TopicPartition, int | None]:
+    async def _committed(self, name: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int | None]:
         """Where a group has committed to come to, None for where it has not begun."""
-        found = await self._admin.list_consumer_group_offsets(name, partitions=places) if places else {}
-        if len(found) < len(places):
+        found = await self._admin.list_consumer_group_offsets(name, partitions=partitions) if partitions else {}
+        if len(found) < len(partitions):
             # The library does not look at the answer's error.
             raise GroupLoadInProgressError(name)
         return {partition: None if each.offset < 0 else each.offset for partition, each in found.items()}

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 from statistics import median
 from typing import Any, Final
 
@@ -39,6 +40,7 @@ class Watch:
     def __init__(self, stack: LocalStack) -> None:
         self._options = stack.kafka.aiokafka(OPERATOR)
         self._runner = asyncio.Runner()
+        self._open = AsyncExitStack()
         self._asker: Asker | None = None
         self.last = ""
         self._wanted = expected(stack.platforms())
@@ -51,18 +53,22 @@ class Watch:
         self._mongo.close()
 
     def groups(self) -> list[Group]:
-        """All consumer groups as they are now. Raises ``KafkaError`` when the broker does not answer."""
-        return self._runner.run(self._groups())
+        """All consumer groups as they are now. Raises ``KafkaError`` or ``OSError`` when the broker does not answer."""
+        try:
+            return self._runner.run(self._groups())
+        except (KafkaError, OSError):
+            # After the broker's restart it may have another coordinator.
+            self._hang_up()
+            raise
 
     async def _groups(self) -> list[Group]:
         if self._asker is None:
-            self._asker = await Asker(self._options).__aenter__()
+            self._asker = await self._open.enter_async_context(Asker(self._options))
         return await self._asker.groups(self._wanted)
 
     def _hang_up(self) -> None:
-        asker, self._asker = self._asker, None
-        if asker is not None:
-            self._runner.run(asker.__aexit__())
+        self._asker = None
+        self._runner.run(self._open.aclose())
 
     def unpublished(self) -> set[tuple[str, str]]:
         """The outbox rows that wait for the relay, by service and id."""
@@ -105,11 +111,8 @@ class Watch:
                     if not behind:
                         return time.time()
                     self.last = " and ".join(sorted(behind))
-            except PyMongoError:
+            except (PyMongoError, KafkaError, OSError):
                 pass
-            except (KafkaError, OSError):
-                # After the broker's restart it may have another coordinator.
-                self._hang_up()
             time.sleep(POLL_SECONDS)
         raise TimeoutError(f"What waited was not worked off within {patience:.0f} s.")
 
