@@ -93,7 +93,8 @@ class Applier:
             return applied
         except Exception as error:
             if len(items) > 1 and is_collision(error) and not self.stopping:
-                self._at_once = len(items) // 2 if crowded else self._at_once
+                if crowded:
+                    self._at_once = len(items) // 2
                 self._crowded_until = time.monotonic() + CROWDED_SECONDS
                 return await self.apply(items)
             if self.stopping or is_outage(error) or isinstance(error, OSError):

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from motor.motor_asyncio import AsyncIOMotorClient
 
 from contracts import registration as facts
 from contracts.envelope import Attributes
 from infra.local.stack import LocalStack
 from infra.topics import states, wait_until
 from shared import outbox, relay
+from shared.driver import client_of
 from shared.ids import new_id
 from shared.service import Service
 from shared.store import Transaction
@@ -117,7 +117,7 @@ async def test_the_relay_listens_to_what_others_write_once_there_are_any(stack: 
         {"$match": {"cursor.originatingCommand.aggregate": outbox.COLLECTION}},
         {"$match": {"cursor.originatingCommand.$db": producer.store.db.name}},
     ]
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(stack.mongo.admin_url)
+    client = client_of(stack.mongo.admin_url, "tests")
 
     async def one() -> bool:
         return len(await client.admin.aggregate(streams).to_list(None)) == 1
