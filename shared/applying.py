@@ -301,6 +301,14 @@ class Applier:
         await self.take_up({"$or": [{"state": item.state}, {"waiting_for": item.aggregate}]})
         return await self._store.get(LETTERS, letter.id)
 
+    async def count_parked(self) -> int:
+        """How many events are parked, of all consumers of this service."""
+        # Not while a transaction goes on, whose parked events are not counted before they are committed.
+        async with self._turn:
+            parked = await self._store.count(WAITING, {})
+            self.any_parked = parked > 0
+        return parked
+
     async def take_up(self, which: dict[str, Any]) -> None:
         """Tries parked events again, those that fit the filter and then the ones behind them and those that wait for
         them, in order.

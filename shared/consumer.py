@@ -281,18 +281,25 @@ class Consumer(ConsumerRebalanceListener):
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(MONITOR_SECONDS)
-            try:
-                await self._measure()
-                parked = await self._store.count(WAITING, {})
-                self.applier.any_parked = parked > 0
-                PARKED.set(parked)
-                OPEN.set(await self._store.count(LETTERS, {"open": True}))
+            # The one does not wait for the other: the broker may be away, or the database.
+            if all([await self._tried(self._measure), await self._tried(self._look_after_parked)]):
                 MEASURED.labels(self.group).set_to_current_time()
-                if parked:
-                    free = {"waiting": {"$gt": 0}, "blocked_by": None}
-                    await self.applier.take_up({"state": {"$in": await self._store.raw(STATES).distinct("_id", free)}})
-            except (PyMongoError, KafkaError, OSError, ValueError) as error:
-                log.info("monitor-skipped", group=self.group, error=repr(error))
+
+    async def _tried(self, work: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await work()
+        except (PyMongoError, KafkaError, OSError, ValueError) as error:
+            log.info("monitor-skipped", group=self.group, error=repr(error))
+            return False
+        return True
+
+    async def _look_after_parked(self) -> None:
+        parked = await self.applier.count_parked()
+        PARKED.set(parked)
+        OPEN.set(await self._store.count(LETTERS, {"open": True}))
+        if parked:
+            free = {"waiting": {"$gt": 0}, "blocked_by": None}
+            await self.applier.take_up({"state": {"$in": await self._store.raw(STATES).distinct("_id", free)}})
 
     async def _measure(self) -> None:
         consumer = self.client()

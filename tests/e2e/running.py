@@ -171,6 +171,9 @@ class Platform:
             return False
         if any(self.rows(service, "outbox", published=False) for service in STORING):
             return False
+        # What waits for something that has come by now; behind a dead letter nothing goes on by itself.
+        if any(self.rows(service, "inbox", waiting={"$gt": 0}, blocked_by=None) for service in STORING):
+            return False
         # What an outbox published meanwhile may not have been taken, or has led to more.
         return groups(self.stack) == before
 

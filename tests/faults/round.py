@@ -16,7 +16,7 @@ from unittest.mock import patch
 from contracts.registry import STORING
 from infra.local.errors import LocalError
 from infra.local.ports import Ports
-from infra.local.stack import ROOT
+from infra.local.stack import ROOT, LocalStack
 from mission import lifecycle, place
 from mission.demo.door import Door
 from tests.e2e import running
@@ -39,6 +39,9 @@ CALM_SECONDS: Final = (0.5, 1.5)
 WARM_SECONDS: Final = 2.0
 LONG_SECONDS: Final = 5.0
 """A recovery that takes longer is told with what came last."""
+
+SHOWN_ROWS: Final = 3
+"""So many rows of each kind are shown that do not come to rest."""
 
 KEPT: Final = 100
 """So many findings of each check are in the report."""
@@ -220,30 +223,38 @@ def _settled(patience: float) -> list[Violation]:
     stack = place.stack()
     watch = Watch(stack)
     deadline = time.monotonic() + patience
-    waits: dict[str, int] = {}
+    waits: dict[str, str] = {}
+    looks: Counter[str] = Counter()
     try:
         while time.monotonic() < deadline:
             try:
-                waits = {f"{service}'s outbox": 1 for service, _ in watch.unpublished()}
-                waits |= {f"lag of {group}": count for group, count in watch.behind().items() if count}
-                waits |= {f"{name} of {service}": count for service, name, count in _left(stack)}
+                waits = {f"{service}'s outbox": "rows" for service, _ in watch.unpublished()}
+                waits |= {f"lag of {group}": f"{count}" for group, count in watch.behind().items() if count}
+                waits |= _left(stack)
             except Exception as error:
-                waits = {f"{type(error).__name__}": 1}
+                waits = {f"{type(error).__name__}": str(error)}
             if not waits:
                 return []
+            looks.update(waits.keys())
             time.sleep(0.5)
     finally:
         watch.close()
-    return [Violation("settled", name, f"{count} still wait after {patience:.0f} s") for name, count in waits.items()]
+    found = ", ".join(f"{name} {count}" for name, count in looks.most_common())
+    return [
+        Violation("settled", name, f"after {patience:.0f} s: {what} (looks that found something: {found})")
+        for name, what in waits.items()
+    ]
 
 
-def _left(stack: Any) -> list[tuple[str, str, int]]:
-    found = []
+def _left(stack: LocalStack) -> dict[str, str]:
+    """What waits in the stores, by its name, with the first rows of it."""
     behind_bad = {"state": {"$not": {"$regex": f" {BAD}"}}}
+    found = {}
     for service, name, query in [(s, "parked", behind_bad) for s in STORING] + [("notification", "mails", {})]:
-        (answer,) = stack.ask(service, {"count": name, "query": query})
-        if answer["n"]:
-            found.append((service, name, int(answer["n"])))
+        ask = {"find": name, "filter": query, "projection": {"value": 0, "headers": 0}, "limit": SHOWN_ROWS}
+        (answer,) = stack.ask(service, ask)
+        if rows := answer["cursor"]["firstBatch"]:
+            found[f"{name} of {service}"] = "; ".join(str(row) for row in rows)
     return found
 
 
