@@ -47,7 +47,7 @@ FINISH_SECONDS: Final = 5.0
 
 MAILS = Counter("mission_mails_total", "Mails by what became of them", ["outcome"])
 AWAY = Gauge("mission_mail_server_away", "Whether the mail server cannot be used")
-WAITING = Gauge("mission_mails_waiting", "Mails that are not handed over yet, those due later included")
+WAITING = Gauge("mission_mails_waiting", "Mails that are not handed over yet, those due later included, 10,000 at most")
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("mission")
