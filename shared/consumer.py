@@ -282,8 +282,11 @@ class Consumer(ConsumerRebalanceListener):
         while True:
             await asyncio.sleep(MONITOR_SECONDS)
             # The one does not wait for the other: the broker may be away, or the database.
-            if all([await self._tried(self._measure), await self._tried(self._look_after_parked)]):
+            measured, counted = await self._tried(self._measure), await self._tried(self._count_waiting)
+            if measured and counted:
                 MEASURED.labels(self.group).set_to_current_time()
+            if counted and self.applier.any_parked:
+                await self._tried(self._take_up_waiting)
 
     async def _tried(self, work: Callable[[], Awaitable[None]]) -> bool:
         try:
@@ -293,13 +296,13 @@ class Consumer(ConsumerRebalanceListener):
             return False
         return True
 
-    async def _look_after_parked(self) -> None:
-        parked = await self.applier.count_parked()
-        PARKED.set(parked)
+    async def _count_waiting(self) -> None:
+        PARKED.set(await self.applier.count_parked())
         OPEN.set(await self._store.count(LETTERS, {"open": True}))
-        if parked:
-            free = {"waiting": {"$gt": 0}, "blocked_by": None}
-            await self.applier.take_up({"state": {"$in": await self._store.raw(STATES).distinct("_id", free)}})
+
+    async def _take_up_waiting(self) -> None:
+        free = {"waiting": {"$gt": 0}, "blocked_by": None}
+        await self.applier.take_up({"state": {"$in": await self._store.raw(STATES).distinct("_id", free)}})
 
     async def _measure(self) -> None:
         consumer = self.client()
